@@ -1,0 +1,64 @@
+import type { Mac } from '../wire/mac.js'
+import type { Facts } from './facts.js'
+
+/** A machine's own immutable id: `m-` and twelve hex digits. Made once, at the first packet. */
+export type MachineId = string & { readonly __machineId: true }
+
+export const MACHINE_STATES = ['seen', 'discovered', 'local', 'protected'] as const
+export type MachineState = (typeof MACHINE_STATES)[number]
+
+export const MACHINE_EVENTS = [
+  'facts', // the scout posted its inventory
+  'disable-netboot', // the owner wants it on its own disk
+  'enable-netboot',
+  'protect', // the owner says: never touch this one
+  'unprotect',
+] as const
+export type MachineEvent = (typeof MACHINE_EVENTS)[number]
+
+/**
+ * The life of a machine. A pair that is absent is refused.
+ * `enable-netboot` and `unprotect` lead to `seen`; a machine whose facts are kept gets `facts` right after.
+ */
+export const NEXT: Record<MachineState, Partial<Record<MachineEvent, MachineState>>> = {
+  seen: { facts: 'discovered', 'disable-netboot': 'local', protect: 'protected' },
+  discovered: { facts: 'discovered', 'disable-netboot': 'local', protect: 'protected' },
+  local: { facts: 'local', 'enable-netboot': 'seen', protect: 'protected' },
+  protected: { facts: 'protected', unprotect: 'seen' },
+}
+
+/** What a machine that netboots is given: the in-RAM Debian that records its hardware, or its own disk. */
+export type BootTarget = 'scout' | 'disk'
+
+export const BOOT_TARGET: Record<MachineState, BootTarget> = {
+  seen: 'scout',
+  discovered: 'scout',
+  local: 'disk',
+  protected: 'disk',
+}
+
+/** How iPXE hands over to the local disk. `auto`: sanboot on BIOS, exit 1 on UEFI. */
+export const LOCAL_BOOTS = ['auto', 'sanboot', 'exit', 'exit-1'] as const
+export type LocalBoot = (typeof LOCAL_BOOTS)[number]
+
+/** What SMBIOS and the firmware say before any operating system runs. */
+export type Firmware = 'bios' | 'uefi'
+
+export type Machine = {
+  readonly id: MachineId
+  name: string // unique; a host name label
+  group: string
+  state: MachineState
+  localBoot: LocalBoot
+  macs: Mac[] // every MAC that this machine was seen with, boot MAC first
+  address?: string // the IPv4 address it last spoke from
+  firmware?: Firmware
+  arch?: string // x86_64, i386, arm64
+  vendor?: string
+  product?: string
+  serial?: string
+  uuid?: string
+  facts?: Facts
+  firstSeen: Date
+  lastSeen: Date
+}
