@@ -46,19 +46,26 @@ export type Firmware = 'bios' | 'uefi'
 
 export type Machine = {
   readonly id: MachineId
-  name: string // unique; a host name label
-  group: string
-  state: MachineState
-  localBoot: LocalBoot
-  macs: Mac[] // every MAC that this machine was seen with, boot MAC first
-  address?: string // the IPv4 address it last spoke from
-  firmware?: Firmware
-  arch?: string // x86_64, i386, arm64
-  vendor?: string
-  product?: string
-  serial?: string
-  uuid?: string
-  facts?: Facts
-  firstSeen: Date
-  lastSeen: Date
+  readonly name: string // unique; a host name label
+  readonly group: string
+  readonly state: MachineState
+  readonly localBoot: LocalBoot
+  readonly macs: readonly Mac[] // every MAC that this machine was seen with, boot MAC first
+  readonly address?: string // the IPv4 address it last spoke from
+  readonly firmware?: Firmware
+  readonly arch?: string // x86_64, i386, arm64
+  readonly vendor?: string
+  readonly product?: string
+  readonly serial?: string
+  readonly boardSerial?: string
+  readonly chassisSerial?: string
+  readonly uuid?: string
+  readonly cores?: number // of the first processor until the facts tell them all
+  readonly memory?: number // bytes
+  readonly disks?: readonly DiskSize[]
+  readonly facts?: Facts // only where one machine is asked for: lists go without
+  readonly firstSeen: Date
+  readonly lastSeen: Date
 }
+
+export type DiskSize = { readonly name: string; readonly size: number /* bytes */ }
