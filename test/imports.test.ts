@@ -14,6 +14,7 @@ const MAY_IMPORT = [
   ['servers', 'core', 'a listener sends the answer that was decided'],
   ['servers', 'wire', 'bytes come in and go out here'],
   ['commands', 'core', 'a command prints core types; it speaks HTTP to the daemon and nothing else'],
+  ['local', 'commands', 'the form of a command and its exit codes'],
   ['local', 'main', 'serve starts the daemon; local commands need no daemon'],
   ['local', 'config', 'local commands read the same settings'],
   ['local', 'io', 'building the scout writes the world'],

@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import yargs, { type Argv } from 'yargs'
+import { type Command, EXIT, type Exit, usageOf } from './commands/command.js'
+import { didYouMean } from './config.js'
+import { serve } from './local/serve.js'
+
+export const COMMANDS: readonly Command[] = [serve]
+
+const EXIT_CODES = `Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage or settings, \
+${EXIT.notFound} no such system, ${EXIT.refused} refused in the present state, ${EXIT.unreachable} the daemon does not answer.`
+
+class UsageError extends Error {}
+
+/** A link `muster-protect-system` to this program is the command `protect-system`. */
+function wordsOf([, program = '', ...words]: readonly string[]): string[] {
+  const linked = basename(program).replace(/^muster-/, '')
+  return COMMANDS.some(c => c.name === linked) && linked !== basename(program) ? [linked, ...words] : words
+}
+
+function parserOf(words: string[], finish: (code: Exit) => void): Argv {
+  const parser = yargs(words)
+    .scriptName('muster')
+    .locale('en')
+    .usage('$0 COMMAND\n\nNetboots the machines of a LAN and keeps the inventory of their hardware.')
+    .parserConfiguration({ 'camel-case-expansion': false })
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, 'Which command?')
+    .version(version())
+    .completion('completion', 'Print a script for the shell: eval "$(muster completion)"')
+    .epilogue(EXIT_CODES)
+    .wrap(100)
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError(message)
+    })
+  for (const command of COMMANDS) addCommand(parser, words, command, finish)
+  return parser
+}
+
+function addCommand(parser: Argv, words: string[], command: Command, finish: (code: Exit) => void): void {
+  const operandNames = Object.keys(command.operands ?? {})
+  parser.command(
+    usageOf(command),
+    command.summary,
+    y => {
+      for (const [name, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
+        y.positional(name, { type: 'string', ...operand })
+      y.options(command.options).fail((message, error) => {
+        throw error ?? new UsageError(explainUnknown(message, words, Object.keys(command.options)))
+      })
+      for (const [example, means] of command.examples) y.example(example, means)
+    },
+    async args => {
+      const operands = Object.fromEntries(
+        operandNames.map(name => [name, [args[name] ?? []].flat().map(String)]),
+      )
+      finish(await command.run({ ...args, operands }, contextOf()))
+    },
+  )
+}
+
+/** yargs names what it does not know, without dashes: an option is told from a word by looking again. */
+function explainUnknown(message: string, words: readonly string[], known: readonly string[]): string {
+  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]
+  if (!unknown) return message
+  const told = unknown.split(', ').map(name => {
+    const given = words.find(word => word.replace(/^-+/, '').replace(/=.*/, '') === name) ?? name
+    if (!given.startsWith('-')) return `nothing is expected after the operands, but there is '${given}'`
+    return `there is no option ${given.replace(/=.*/, '')}${didYouMean(name, [...known, 'help', 'version'], '--')}`
+  })
+  return told.join('; ')
+}
+
+const contextOf = () => ({
+  env: process.env,
+  now: new Date(),
+  out: (text: string) => void process.stdout.write(`${text}\n`),
+  err: (text: string) => void process.stderr.write(`${text}\n`),
+})
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return String(version)
+}
+
+/** `muster events | head` closes our stdout early, which is no error. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed)
+})
+
+try {
+  await parserOf(wordsOf(process.argv), code => {
+    process.exitCode = code
+  }).parseAsync()
+} catch (error) {
+  const usage = error instanceof UsageError
+  process.stderr.write(`muster: ${error instanceof Error ? error.message : String(error)}\n`)
+  if (usage) process.stderr.write("Try 'muster --help', or 'muster COMMAND --help'.\n")
+  process.exitCode = usage ? EXIT.usage : EXIT.failed
+}
