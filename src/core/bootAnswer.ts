@@ -1,13 +1,13 @@
-import {
-  BOOTREPLY,
-  BOOTREQUEST,
-  BROADCAST_FLAG,
-  MESSAGE,
-  OPT,
-  type Packet,
-} from '../wire/dhcp.js'
-import { type Client, isStranger, type RaspberryPi, readClient, type StrangerReason, subOption } from './client.js'
+import { BOOTREPLY, BOOTREQUEST, BROADCAST_FLAG, MESSAGE, OPT, type Packet } from '../wire/dhcp.js'
 import type { Mac } from '../wire/mac.js'
+import {
+  type Client,
+  isStranger,
+  type RaspberryPi,
+  readClient,
+  type StrangerReason,
+  subOption,
+} from './client.js'
 
 /** Where a packet came in: port 67, beside the LAN's DHCP server, or 4011, where PXE boot servers listen. */
 export type ListenPort = 'dhcp' | 'pxe'

@@ -75,7 +75,12 @@ export function createGuard(o: { ratePerMac: number; maxMacs?: number }): Guard 
     const known = entries.get(mac)
     if (known && now - known.windowStart < RATE_WINDOW && now >= known.windowStart) return known
     if (!known && entries.size >= maxMacs) entries.delete(entries.keys().next().value as Mac)
-    const entry = Object.assign(known ?? fresh(now), { windowStart: now, answers: 0, limited: false, offered: '' })
+    const entry = Object.assign(known ?? fresh(now), {
+      windowStart: now,
+      answers: 0,
+      limited: false,
+      offered: '',
+    })
     entries.delete(mac) // to the end of the map: its order is who was quiet for longest
     entries.set(mac, entry)
     return entry

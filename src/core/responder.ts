@@ -1,4 +1,5 @@
 import { decode, encode, isMalformed, MESSAGE, OPT, type Packet } from '../wire/dhcp.js'
+import type { Mac } from '../wire/mac.js'
 import {
   type BootContext,
   bootAnswer,
@@ -8,7 +9,6 @@ import {
   type Reply,
 } from './bootAnswer.js'
 import { createGuard } from './guard.js'
-import type { Mac } from '../wire/mac.js'
 
 export type Replied = Reply & {
   readonly bytes: Buffer
@@ -39,7 +39,8 @@ export function createResponder(
 
   return (bytes, port, source, now) => {
     const asked = decode(bytes)
-    if (isMalformed(asked)) return { kind: 'ignore', reason: 'malformed', why: asked.malformed, notable: false }
+    if (isMalformed(asked))
+      return { kind: 'ignore', reason: 'malformed', why: asked.malformed, notable: false }
     const answer = bootAnswer(asked, port, source, context)
     if (answer.kind === 'ignore') {
       const { mac, reason, why } = answer

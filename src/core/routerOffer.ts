@@ -1,4 +1,4 @@
-import { isMalformed, MESSAGE, type Malformed, OPT, type Packet } from '../wire/dhcp.js'
+import { isMalformed, type Malformed, MESSAGE, OPT, type Packet } from '../wire/dhcp.js'
 import { subOption } from './client.js'
 
 const NO_PXEDHCP = 176 // iPXE option 175.176: do not wait for a ProxyDHCP offer

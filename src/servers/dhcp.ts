@@ -32,7 +32,7 @@ const BROADCAST = '255.255.255.255'
  *   address:67 -> 255.255.255.255:68   sends broadcasts; connected, so that it receives nothing and each
  *                   send is one system call without an address look-up
  *   address:4011    receives and answers PXE requests
- * Rejects when a port cannot be bound. The answer's path works in memory alone.
+ * Rejects with the system's error when a port cannot be bound. The answer's path works in memory alone.
  */
 export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
   const clientPort = o.dhcpPort + 1 // 67 and 68; the same distance on other ports
@@ -104,10 +104,7 @@ export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
       if (reply.repeat) return
       const { client, offered } = reply
       const { mac, uuid, kind, ipxe } = client
-      o.log.info(
-        { mac, firmware: kind.name, ...(ipxe && { ipxe: ipxe.secs }), file: offered },
-        'offered',
-      )
+      o.log.info({ mac, firmware: kind.name, ...(ipxe && { ipxe: ipxe.secs }), file: offered }, 'offered')
       o.onSighting({
         mac,
         ...(uuid && { uuid }),
@@ -143,9 +140,9 @@ function chosenRouter(packet: Packet, ours: string): string | undefined {
 function bound(address: string, port: number): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', reuseAddr: true })
   return new Promise((resolve, reject) => {
-    socket.once('error', cause => {
+    socket.once('error', error => {
       socket.close()
-      reject(new Error(`cannot listen on UDP ${address}:${port}`, { cause }))
+      reject(error)
     })
     socket.bind(port, address, () => {
       socket.removeAllListeners('error')

@@ -194,7 +194,7 @@ function writeOptions(bytes: Buffer, start: number, options: Options): number {
 function writeText(bytes: Buffer, { start, end }: { start: number; end: number }, text: string) {
   if (text === '') return
   if (text.length >= end - start) throw new RangeError(`${text.length} characters do not fit a DHCP field`)
-  bytes.latin1Write(text, start)
+  bytes.write(text, start, 'latin1')
 }
 
 function writeAddress(bytes: Buffer, at: number, address: string) {
