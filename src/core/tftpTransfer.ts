@@ -1,0 +1,146 @@
+import type { TftpOption } from '../wire/tftp.js'
+
+/**
+ * One TFTP read, without sockets or clocks: what the client does goes in, what to send comes out
+ * (RFC 1350, 2347, 2348, 2349, 7440). Blocks are counted from 1 and never wrap here; only the wire has 16 bits.
+ * The OACK plays block 0, because ACK 0 is its acknowledgement.
+ */
+
+export type Terms = {
+  readonly blksize: number // bytes of data per packet
+  readonly windowsize: number // packets per acknowledgement
+  readonly timeout: number // milliseconds until the first retransmission
+  readonly oack: readonly TftpOption[] // empty: no OACK, the first DATA answers
+}
+
+export type Transfer = {
+  readonly terms: Terms
+  readonly blocks: number // DATA packets that the file makes, the short or empty last one included
+  readonly acked: number // the client has everything up to here; -1 while the OACK is not acknowledged
+  readonly sent: number // the last block under way
+  readonly retries: number
+  readonly began: number // ms
+  readonly deadline: number // ms; then `timedOut` is due
+}
+
+export type Action =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'send'; readonly first: number; readonly last: number } // block 0 is the OACK
+  | { readonly kind: 'end'; readonly outcome: Outcome }
+
+/** `unconfirmed`: all was sent and the last ACK never came, which many clients leave out. */
+export type Outcome = 'complete' | 'unconfirmed' | 'timed-out'
+
+type Step = readonly [Transfer, Action]
+
+const DEFAULT_BLKSIZE = 512 // RFC 1350 section 2
+const MIN_BLKSIZE = 8 // RFC 2348
+const MAX_BLKSIZE = 65_464
+const IP_UDP_TFTP = 32 // 20 + 8 + 4 bytes of headers: many ROMs cannot put fragments together again
+const MAX_WINDOWSIZE = 64 // 64 full Ethernet frames fit Linux' default receive buffer of 208 KiB
+const FIRST_TIMEOUT = 1000
+const LONGEST_TIMEOUT = 8000
+const MAX_RETRIES = 5
+const DUPLICATE_WITHIN = 250 // ms; see `repeated`
+
+const WAIT: Action = { kind: 'wait' }
+
+function integer(text: string): number | undefined {
+  return /^\d{1,10}$/.test(text) ? Number(text) : undefined
+}
+
+/** What is granted for an option; undefined leaves it out of the OACK (RFC 2347: never offer what was not asked for). */
+function grant(name: string, asked: number, size: number, mtu: number): number | undefined {
+  switch (name) {
+    case 'blksize':
+      if (asked < MIN_BLKSIZE) return undefined
+      return Math.min(asked, MAX_BLKSIZE, Math.max(mtu - IP_UDP_TFTP, MIN_BLKSIZE))
+    case 'windowsize':
+      return asked >= 1 && asked <= 65_535 ? Math.min(asked, MAX_WINDOWSIZE) : undefined
+    case 'timeout':
+      return asked >= 1 && asked <= 255 ? asked : undefined
+    case 'tsize':
+      return size
+  }
+  return undefined
+}
+
+/** @param size bytes of the file as sent; @param mtu of the path, bytes. Unknown and senseless options are ignored. */
+export function negotiate(options: readonly TftpOption[], size: number, mtu: number): Terms {
+  const granted = new Map<string, number>()
+  const oack: TftpOption[] = []
+  for (const [spelling, text] of options) {
+    const name = spelling.toLowerCase()
+    const asked = integer(text)
+    const value = asked === undefined || granted.has(name) ? undefined : grant(name, asked, size, mtu)
+    if (value === undefined) continue
+    granted.set(name, value)
+    oack.push([spelling, String(value)])
+  }
+  const seconds = granted.get('timeout')
+  return {
+    blksize: granted.get('blksize') ?? DEFAULT_BLKSIZE,
+    windowsize: granted.get('windowsize') ?? 1,
+    timeout: seconds ? seconds * 1000 : FIRST_TIMEOUT,
+    oack,
+  }
+}
+
+function send(transfer: Transfer, first: number, last: number, now: number): Step {
+  const { timeout } = transfer.terms
+  const wait = Math.min(timeout * 2 ** transfer.retries, Math.max(timeout, LONGEST_TIMEOUT))
+  return [
+    { ...transfer, sent: last, deadline: now + wait },
+    { kind: 'send', first, last },
+  ]
+}
+
+const windowEnd = (t: Transfer, acked: number) => Math.min(acked + t.terms.windowsize, t.blocks)
+
+/** Starts (or starts again) a transfer of `size` bytes. */
+export function begin(terms: Terms, size: number, now: number): Step {
+  const blocks = Math.floor(size / terms.blksize) + 1
+  const fresh = { terms, blocks, acked: 0, sent: 0, retries: 0, began: now, deadline: now }
+  if (terms.oack.length > 0) return send({ ...fresh, acked: -1 }, 0, 0, now)
+  return send(fresh, 1, windowEnd(fresh, 0), now)
+}
+
+/**
+ * An ACK with its 16-bit number. Only one that moves on within what is under way counts: answering a second copy is
+ * the sorcerer's apprentice (RFC 1123 section 4.2.3.1). An ACK in the midst of a window tells of a loss, and sending
+ * goes on right after it (RFC 7440 section 4).
+ */
+export function acknowledged(transfer: Transfer, block: number, now: number): Step {
+  const ahead = (block - transfer.acked) & 0xffff
+  if (ahead === 0 || ahead > transfer.sent - transfer.acked) return [transfer, WAIT]
+  const acked = transfer.acked + ahead
+  const moved = { ...transfer, acked, retries: 0 }
+  if (acked === transfer.blocks) return [moved, { kind: 'end', outcome: 'complete' }]
+  return send(moved, acked + 1, windowEnd(moved, acked), now)
+}
+
+/** To be called when the deadline may have passed: sends what is unacknowledged again, or gives up. */
+export function timedOut(transfer: Transfer, now: number): Step {
+  if (now < transfer.deadline) return [transfer, WAIT]
+  if (transfer.retries >= MAX_RETRIES)
+    return [
+      transfer,
+      { kind: 'end', outcome: transfer.sent === transfer.blocks ? 'unconfirmed' : 'timed-out' },
+    ]
+  return send({ ...transfer, retries: transfer.retries + 1 }, transfer.acked + 1, transfer.sent, now)
+}
+
+/**
+ * The very same request once more from the same port. A copy that the network made comes within milliseconds; a
+ * client that starts again has waited before, or was restarted. A copy must not undo the progress that was made.
+ */
+export function repeated(transfer: Transfer, size: number, now: number): Step {
+  const answered = transfer.acked > (transfer.terms.oack.length > 0 ? -1 : 0)
+  if (answered && now - transfer.began < DUPLICATE_WITHIN) return [transfer, WAIT]
+  return begin(transfer.terms, size, now)
+}
+
+/** The name as the allow-list knows it: firmware writes `\` for `/` and some puts a slash in front. */
+export function requestedName(file: string): string {
+  return file.replaceAll('\\', '/').replace(/^\/+/, '')
+}
