@@ -1,0 +1,53 @@
+import { handover } from '../core/handover.js'
+import { type Refusal, refuse } from '../core/refusal.js'
+import type { IpxeReport } from '../core/sighting.js'
+import type { Templates } from '../io/templates.js'
+import type { Mac } from '../wire/mac.js'
+import type { Inventory } from './inventory.js'
+
+export type BootScripts = {
+  /** The script that every machine runs first. The same for all, so made once. */
+  readonly identify: Buffer
+  /** The script for the machine that reports itself, or why it gets none. */
+  decide(report: IpxeReport): Promise<{ script: string; what: string } | Refusal>
+}
+
+type Parts = {
+  url: string // where machines reach us, `http://192.168.1.2:8067`
+  scoutArguments: string // added to the scout's kernel line
+  templates: Templates
+  inventory: Pick<Inventory, 'booted'>
+  macOf: (address: string) => Promise<Mac | undefined> // the neighbour table; answers undefined when not asked to look
+}
+
+// A daemon that is restarted is back within this time; a machine whose daemon is gone reaches its disk soon after.
+const PATIENCE = { tries: 20, pause: 6 } // seconds
+
+export function createBootScripts({ url, scoutArguments, templates, inventory, macOf }: Parts): BootScripts {
+  const render = (name: string, values: Record<string, string>) =>
+    templates.render(`ipxe/${name}.ipxe.njk`, { url, ...PATIENCE, ...values })
+
+  return {
+    identify: Buffer.from(render('identify', {})),
+    async decide(report) {
+      const owner = await macOf(report.address)
+      if (owner && owner !== report.mac) return impostor(report, owner)
+      const { machine, target, scoutToken } = await inventory.booted(report)
+      const { id, name, state } = machine
+      const common = { id, name, state, handover: handover(machine.localBoot, firmwareOf(report)) }
+      if (target === 'disk') return { script: render('disk', common), what: `${name}: local disk` }
+      if (!scoutToken) throw new Error(`the inventory sends ${id} into the scout without a token`)
+      const scout = { ...common, mac: report.mac, token: scoutToken, arguments: scoutArguments }
+      return { script: render('scout', scout), what: `${name}: scout` }
+    },
+  }
+}
+
+const impostor = ({ address, mac }: IpxeReport, owner: Mac): Refusal =>
+  refuse(
+    'forbidden',
+    `${address} belongs to ${owner}, so it may not speak for ${mac} (check-neighbours: false allows it)`,
+  )
+
+const firmwareOf = ({ platform }: IpxeReport) =>
+  platform === 'pcbios' ? 'bios' : platform === 'efi' ? 'uefi' : undefined

@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import nunjucks from 'nunjucks'
+
+/** What a template may be given. An absent value is an empty string, which is false in `if`. */
+export type Value = string | number | boolean | readonly Value[] | { readonly [key: string]: Value }
+export type Values = { readonly [name: string]: Value }
+
+export type Templates = {
+  /** @throws Error naming template, line and value when something is missing or a filter refuses. */
+  render(name: string, values: Values): string
+}
+
+/** The repository's root, from src/io as well as from dist/io. */
+export const TEMPLATE_ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+/**
+ * Compiles every `*.njk` of the folders, so that a broken template stops the start and not a machine.
+ * @param root where the folders are; a template's name is its path from there, `ipxe/scout.ipxe.njk`
+ * @throws Error on a folder that cannot be read or a template that does not compile
+ */
+export function openTemplates(root = TEMPLATE_ROOT, folders: readonly string[] = ['ipxe']): Templates {
+  readStrictly()
+  const env = new nunjucks.Environment(new Files(root), {
+    autoescape: false, // scripts and preseeds are not HTML
+    throwOnUndefined: true,
+    trimBlocks: true,
+    lstripBlocks: true,
+    tags: { commentStart: '<#', commentEnd: '#>' }, // the default `{#` is part of shell's `${#name}`
+  })
+  env.addFilter('line', line).addFilter('word', word)
+  for (const name of folders.flatMap(folder => templatesIn(root, folder))) env.getTemplate(name, true)
+  return { render: (name, values) => env.render(name, values) }
+}
+
+const templatesIn = (root: string, folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.njk'))
+    .map(file => `${folder}/${file}`)
+
+class Files extends nunjucks.Loader {
+  constructor(readonly root: string) {
+    super()
+  }
+
+  getSource(name: string) {
+    const path = join(this.root, name)
+    return { src: readFileSync(path, 'utf8'), path, noCache: false }
+  }
+}
+
+/**
+ * Makes every look-up of a missing value throw. Nunjucks' own `throwOnUndefined` sees only what is printed as it
+ * is: `a ~ b`, `a + b`, `a | filter`, `if a` and `for x in a` go on with `undefined`. Compiled templates read all
+ * values through these two functions of its run-time, which is shared by all environments of the process. Parameters
+ * of a macro and loop variables are read directly: those are still seen only where they are printed.
+ */
+function readStrictly() {
+  Object.assign(nunjucks.runtime, {
+    contextOrFrameLookup: (context: Scope, frame: Scope, name: string) =>
+      present(frame.lookup(name) ?? context.lookup(name), name),
+    memberLookup: (from: unknown, key: string) =>
+      present(Object.getOwnPropertyDescriptor(from, key)?.value, key),
+  })
+}
+
+type Scope = { lookup(name: string): unknown }
+
+function present(value: unknown, name: string): unknown {
+  if (value === undefined || value === null)
+    throw new Error(`the template needs ${name}, which was not given`)
+  return value
+}
+
+// All control characters and the two line ends of Unicode: nothing that could begin a line of its own or steer a
+// terminal.
+const CONTROL = /[\p{Cc}\u2028\u2029]/u
+
+/** For a value that is part of an iPXE line. `${` would be expanded by iPXE itself. */
+function line(value: unknown): string {
+  const text = String(value)
+  if (CONTROL.test(text) || text.includes('${'))
+    throw new Error(`a value for an iPXE line holds a control character or \${: ${JSON.stringify(text)}`)
+  return text
+}
+
+/** For a value that has to stay one word of an iPXE line. */
+function word(value: unknown): string {
+  const text = line(value)
+  if (!/^[^\s]+$/.test(text)) throw new Error(`not one word: ${JSON.stringify(text)}`)
+  return text
+}

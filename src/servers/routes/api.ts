@@ -1,0 +1,130 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import express, { type NextFunction, type Request, type Response, Router } from 'express'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import type { Inventory } from '../../control/inventory.js'
+import { LOCAL_BOOTS, type MachineEvent } from '../../core/machine.js'
+import { isRefusal } from '../../core/refusal.js'
+import { descriptionOf, summaryOf } from '../../core/summary.js'
+import { longPoll } from '../longPoll.js'
+import { check, json, ok, problem, type Reply, refusal, sendJson } from '../reply.js'
+import { bearerToken, peerAddress } from '../request.js'
+
+export type ApiRoutes = {
+  inventory: Pick<Inventory, 'list' | 'find' | 'apply' | 'change' | 'giveOrder' | 'events' | 'onChange'>
+  /** The last packets as a pcap file. */
+  packets: () => Buffer
+  /** Version, addresses, counters: whatever the daemon tells about itself. */
+  status: () => object
+  token: string
+  closing: AbortSignal
+  log: Logger
+}
+
+const BODY_LIMIT = 16 * 1024 // bytes
+
+const label = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'is not a label: a-z, 0-9 and hyphens, at most 63 characters',
+  )
+const changeSchema = z
+  .strictObject({
+    group: label.exactOptional(),
+    name: label.exactOptional(),
+    localBoot: z.enum(LOCAL_BOOTS).exactOptional(),
+  })
+  .refine(change => Object.keys(change).length > 0, 'names nothing to change: give group, name or localBoot')
+const orderSchema = z.strictObject({ order: z.enum(['reboot', 'power-off']) })
+const eventsSchema = z.strictObject({
+  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).exactOptional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  wait: z.coerce.number().min(0).max(60).default(0), // seconds
+  system: z.string().min(1).max(64).exactOptional(),
+})
+
+/** Each is a POST that applies one event of the machine's life. */
+const VERBS = ['protect', 'unprotect', 'enable-netboot', 'disable-netboot'] as const satisfies MachineEvent[]
+
+type System = Request<{ system: string }>
+
+/** The owner's API: everything under /api/v1, behind the bearer token. */
+export function apiRoutes({ inventory, packets, status, token, closing, log }: ApiRoutes): Router {
+  const wanted = digest(token)
+
+  function authorize(req: Request, res: Response, next: NextFunction) {
+    const given = bearerToken(req)
+    if (given !== undefined && timingSafeEqual(digest(given), wanted)) return next()
+    log.warn({ address: peerAddress(req), path: req.path }, 'API token refused')
+    res.set('www-authenticate', 'Bearer realm="muster"')
+    sendJson(res, problem('unauthorized', 'needs the token of STATE-DIR/api-token: set MUSTER_TOKEN to it'))
+  }
+
+  const list = async () => ok((await inventory.list()).map(summaryOf))
+
+  async function describe({ params }: System): Promise<Reply> {
+    const machine = await inventory.find(params.system)
+    return machine
+      ? ok(descriptionOf(machine))
+      : problem('not-found', `no system ${JSON.stringify(params.system)}`)
+  }
+
+  async function change(req: System): Promise<Reply> {
+    const wish = check(changeSchema, req.body)
+    if (isRefusal(wish)) return refusal(wish)
+    const changed = await inventory.change(req.params.system, wish.value)
+    return isRefusal(changed) ? refusal(changed) : ok(summaryOf(changed))
+  }
+
+  async function apply(req: System, event: MachineEvent): Promise<Reply> {
+    const machine = await inventory.apply(req.params.system, event)
+    return isRefusal(machine) ? refusal(machine) : ok(summaryOf(machine))
+  }
+
+  async function order(req: System): Promise<Reply> {
+    const wish = check(orderSchema, req.body)
+    if (isRefusal(wish)) return refusal(wish)
+    const given = await inventory.giveOrder(req.params.system, wish.value.order)
+    return isRefusal(given) ? refusal(given) : ok(given)
+  }
+
+  async function events(req: Request, res: Response): Promise<Reply> {
+    const query = check(eventsSchema, req.query)
+    if (isRefusal(query)) return refusal(query)
+    const { wait, system, ...range } = query.value
+    const gone = new AbortController()
+    res.once('close', () => gone.abort())
+    const found = await longPoll({
+      look: async () => {
+        const events = await inventory.events({ ...range, ...(system && { machine: system }) })
+        return events.length > 0 ? events : undefined
+      },
+      subscribe: inventory.onChange,
+      concerns: () => true,
+      wait: wait * 1000,
+      ended: AbortSignal.any([gone.signal, closing]),
+    })
+    return ok(found ?? [])
+  }
+
+  const routes = Router()
+    .get('/systems', json(list))
+    .get('/systems/:system', json(describe))
+    .patch('/systems/:system', json(change))
+    .post('/systems/:system/orders', json(order))
+    .get('/events', json(events))
+    .get(
+      '/status',
+      json(() => ok(status())),
+    )
+    .get('/packets.pcap', (_req, res) => void res.type('application/vnd.tcpdump.pcap').send(packets()))
+  for (const verb of VERBS)
+    routes.post(
+      `/systems/:system/${verb}`,
+      json((req: System) => apply(req, verb)),
+    )
+  return Router().use('/api/v1', authorize, express.json({ limit: BODY_LIMIT, inflate: false }), routes)
+}
+
+const digest = (text: string) => createHash('sha256').update(text).digest()
