@@ -2,11 +2,25 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import yargs, { type Argv } from 'yargs'
+import { changes } from './commands/changes.js'
 import { type Command, EXIT, type Exit, usageOf } from './commands/command.js'
+import { describeSystem } from './commands/describeSystem.js'
+import { describeSystems } from './commands/describeSystems.js'
+import { events } from './commands/events.js'
+import { savePackets } from './commands/savePackets.js'
+import { status } from './commands/status.js'
 import { didYouMean } from './config.js'
 import { serve } from './local/serve.js'
 
-export const COMMANDS: readonly Command[] = [serve]
+const COMMANDS: readonly Command[] = [
+  serve,
+  describeSystems,
+  describeSystem,
+  events,
+  ...changes,
+  savePackets,
+  status,
+]
 
 const EXIT_CODES = `Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage or settings, \
 ${EXIT.notFound} no such system, ${EXIT.refused} refused in the present state, ${EXIT.unreachable} the daemon does not answer.`
