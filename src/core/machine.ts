@@ -27,6 +27,10 @@ export const NEXT: Record<MachineState, Partial<Record<MachineEvent, MachineStat
   protected: { facts: 'protected', unprotect: 'seen' },
 }
 
+/** The state after an event; undefined when the event is refused in this state. */
+export const after = (state: MachineState, event: MachineEvent): MachineState | undefined =>
+  NEXT[state][event]
+
 /** What a machine that netboots is given: the in-RAM Debian that records its hardware, or its own disk. */
 export type BootTarget = 'scout' | 'disk'
 

@@ -1,0 +1,112 @@
+import type { Database, Query } from './sqlite.js'
+
+/**
+ * The schema, as numbered steps: the database's user_version says how many were taken. A step that was released is
+ * never changed; a new one is added. Times are milliseconds since 1970, sizes bytes.
+ */
+export type Migration = { readonly name: string; readonly statements: readonly string[] }
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    name: 'machines, their facts, events and orders',
+    statements: [
+      `CREATE TABLE machines (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        group_name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        local_boot TEXT NOT NULL,
+        address TEXT,
+        firmware TEXT,
+        arch TEXT,
+        vendor TEXT,
+        product TEXT,
+        serial TEXT,
+        board_serial TEXT,
+        chassis_serial TEXT,
+        uuid TEXT,
+        cores INTEGER,
+        memory INTEGER,
+        disks TEXT, -- JSON: name and size of each
+        token_hash TEXT, -- SHA-256 of the scout's token
+        first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL
+      ) STRICT`,
+      'CREATE UNIQUE INDEX machines_token ON machines (token_hash) WHERE token_hash IS NOT NULL',
+      `CREATE INDEX machines_seen ON machines (last_seen) WHERE state = 'seen'`,
+      // What a machine is recognised by, normalised: mac:…, uuid:…, system:…, board:…, chassis:…
+      // Two machines may carry the same key; the position keeps the MACs in order, boot MAC first.
+      `CREATE TABLE machine_keys (
+        key TEXT NOT NULL,
+        machine TEXT NOT NULL REFERENCES machines (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (key, machine)
+      ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX machine_keys_machine ON machine_keys (machine, position)',
+      `CREATE TABLE facts (
+        machine TEXT PRIMARY KEY REFERENCES machines (id) ON DELETE CASCADE,
+        body TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID`,
+      // Ids of records that were found to be another one's machine.
+      `CREATE TABLE aliases (
+        id TEXT PRIMARY KEY,
+        machine TEXT NOT NULL REFERENCES machines (id) ON DELETE CASCADE
+      ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX aliases_machine ON aliases (machine)',
+      // Events outlive their machine's record, so that machine is no reference.
+      `CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        machine TEXT,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        data TEXT
+      ) STRICT`,
+      'CREATE INDEX events_machine ON events (machine, id)',
+      `CREATE TABLE orders (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        machine TEXT NOT NULL REFERENCES machines (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        given_at INTEGER NOT NULL,
+        done_at INTEGER
+      ) STRICT`,
+      'CREATE INDEX orders_open ON orders (machine, id) WHERE done_at IS NULL',
+      'CREATE INDEX orders_machine ON orders (machine)',
+    ],
+  },
+]
+
+/** Takes the steps that are missing, each in a transaction of its own. Refuses a database that a newer muster made. */
+export async function migrate(
+  database: Database,
+  path: string,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<{ from: number; to: number }> {
+  const from = await versionOf(database.read)
+  if (from > migrations.length)
+    throw new Error(
+      `${path} was written by a newer muster (its schema is ${from}, this program knows ${migrations.length}): ` +
+        'install that version again, or give another --state-dir',
+    )
+  for (const [index, migration] of migrations.entries())
+    if (index >= from) await database.transaction(query => step(query, index + 1, migration), 'synced')
+  return { from, to: migrations.length }
+}
+
+const versionOf = async (query: Query): Promise<number> => {
+  const [row] = await query.all<{ user_version: number }>('PRAGMA user_version')
+  return row?.user_version ?? 0
+}
+
+/** The version is looked at again under the write lock: another process may have taken the step meanwhile. */
+async function step(query: Query, version: number, { name, statements }: Migration): Promise<void> {
+  if ((await versionOf(query)) >= version) return
+  try {
+    for (const statement of statements) await query.run(statement)
+    await query.run(`PRAGMA user_version = ${version}`)
+  } catch (error) {
+    throw new Error(`migration ${version} (${name}) failed and was undone: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
