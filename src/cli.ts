@@ -10,6 +10,7 @@ import { events } from './commands/events.js'
 import { savePackets } from './commands/savePackets.js'
 import { status } from './commands/status.js'
 import { didYouMean } from './config.js'
+import { scoutBuild } from './local/scout.js'
 import { serve } from './local/serve.js'
 
 const COMMANDS: readonly Command[] = [
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   ...changes,
   savePackets,
   status,
+  scoutBuild,
 ]
 
 const EXIT_CODES = `Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage or settings, \

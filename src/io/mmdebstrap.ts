@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+/** How far a run is: `done` from 0 to 1, and what is being done. */
+export type Progress = { done: number; what: string }
+
+export type Suite = 'trixie' | 'bookworm'
+export const SUITES: readonly Suite[] = ['trixie', 'bookworm']
+export const DEBIAN_MIRROR = 'http://deb.debian.org/debian'
+
+export type Extraction = {
+  suite: Suite
+  mirror: string
+  components: readonly string[]
+  packages: readonly string[]
+  setup?: readonly string[] // hooks before anything is unpacked
+  hooks: readonly string[] // hooks on the unpacked tree, which is `$1`
+  timeoutMs: number
+  onProgress: (p: Progress) => void
+}
+
+/** Debian's own keys: a mirror is never trusted, only the archive's signature on what it serves. */
+const KEYRINGS = ['pgp', 'gpg'].map(kind => `/usr/share/keyrings/debian-archive-keyring.${kind}`)
+
+/** The lines by which mmdebstrap (1.3 to 1.5) tells its steps, and how much of the time lies before them. */
+const STEPS = [
+  [/running apt-get update/, 0.02, 'reading the package lists'],
+  [/downloading packages/, 0.08, 'downloading packages'],
+  [/extracting archives/, 0.25, 'unpacking packages'],
+  [/running --extract-hook/, 0.4, 'assembling'],
+  [/running special hook: copy-out/, 0.95, 'writing'],
+] as const
+
+/**
+ * Unpacks signed Debian packages into a temporary tree, without installing them, and runs hooks on it.
+ * Needs root, or user namespaces with subordinate ids.
+ * @throws Error whose message is one line: what is missing and what to do, or what apt said
+ */
+export async function extractPackages(o: Extraction): Promise<void> {
+  const keyring = KEYRINGS.find(path => existsSync(path))
+  if (!keyring) throw new Error('the keys of Debian are missing: apt-get install debian-archive-keyring')
+  await run(argumentsOf(o, keyring), o)
+}
+
+function argumentsOf(o: Extraction, keyring: string): string[] {
+  return [
+    '--variant=extract',
+    '--format=null',
+    '--aptopt=Acquire::http::Timeout "30"',
+    '--aptopt=Acquire::Retries "3"',
+    `--include=${o.packages.join(',')}`,
+    ...(o.setup ?? []).map(hook => `--setup-hook=${hook}`),
+    ...o.hooks.map(hook => `--extract-hook=${hook}`),
+    o.suite,
+    '/dev/null',
+    `deb [signed-by=${keyring}] ${o.mirror} ${o.suite} ${o.components.join(' ')}`,
+  ]
+}
+
+/** The last lines are kept: they say why, when it ends badly. */
+const KEPT_LINES = 12
+
+async function run(args: string[], { timeoutMs, onProgress }: Extraction): Promise<void> {
+  const child = spawn('mmdebstrap', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  const lines: string[] = []
+  createInterface({ input: child.stderr }).on('line', line => {
+    lines.push(line)
+    if (lines.length > KEPT_LINES) lines.shift()
+    const step = STEPS.find(([pattern]) => pattern.test(line))
+    if (step) onProgress({ done: step[1], what: step[2] })
+  })
+  // the whole group, so that apt does not go on alone
+  const stop = () => child.pid && process.kill(-child.pid, 'SIGTERM')
+  const timer = setTimeout(stop, timeoutMs)
+  const late = `mmdebstrap is not ready after ${timeoutMs / 60_000} minutes; is ${args.at(-1)} reachable?`
+  const started = Date.now()
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject).on('close', resolve)
+    })
+    if (code !== 0) throw new Error(Date.now() - started >= timeoutMs ? late : whyFailed(lines))
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    throw new Error('mmdebstrap is missing: apt-get install mmdebstrap', { cause })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Turns mmdebstrap's last words into one line for people. */
+export function whyFailed(lines: readonly string[]): string {
+  if (lines.some(line => /unable to pick chroot mode|subuid|newuidmap|unshare/i.test(line)))
+    return 'building needs root, or user namespaces with subordinate ids (apt-get install uidmap): run it as root'
+  const errors = lines.filter(line => /^(E|Err)[: ]/.test(line))
+  return `mmdebstrap failed: ${(errors.length ? errors : lines).slice(-3).join('; ') || 'it said nothing'}`
+}

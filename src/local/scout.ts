@@ -1,0 +1,86 @@
+import { MultiBar, type SingleBar } from 'cli-progress'
+import { command, EXIT } from '../commands/command.js'
+import { SETTINGS } from '../config.js'
+import { DEBIAN_MIRROR, type Progress, SUITES, type Suite } from '../io/mmdebstrap.js'
+import { prepareNbps } from '../io/nbp.js'
+import { buildScout, type Manifest } from '../io/scoutBuild.js'
+
+export type Preparation = {
+  stateDir: string
+  suite: Suite
+  mirror: string
+  force: boolean
+  say: (line: string) => void
+}
+
+/** Fetches the network boot programs and builds the scout, where they are missing or out of date. */
+export async function prepare(o: Preparation): Promise<void> {
+  const bars = progressBars()
+  try {
+    const nbps = await prepareNbps({ ...o, onProgress: bars.track('network boot programs') })
+    bars.finish()
+    const { manifest, built } = await buildScout({ ...o, onProgress: bars.track('scout') })
+    bars.finish()
+    bars.stop()
+    if (nbps.why) o.say(`Debian 13's iPXE cannot be had (${nbps.why}); this host's own is used`)
+    o.say(`${built ? 'built the scout' : 'the scout is up to date'}: ${describe(manifest)}`)
+  } finally {
+    bars.stop()
+  }
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+
+const describe = ({ kernel, suite, files, packages }: Manifest) =>
+  `Linux ${kernel} of ${suite}, ${Object.keys(packages).length} packages, ` +
+  `kernel ${megabytes(files.vmlinuz.size)} + initrd ${megabytes(files.initrd.size)}`
+
+/** One bar at a time; cli-progress shows none where there is no terminal. */
+function progressBars() {
+  const bars = new MultiBar({ format: '{what} {bar} {percentage} %', hideCursor: true, barsize: 30 })
+  let bar: SingleBar | undefined
+  return {
+    track:
+      (title: string) =>
+      ({ done, what }: Progress) => {
+        const text = { what: `${title}: ${what}`.padEnd(50) }
+        bar ??= bars.create(100, 0, text)
+        bar.update(Math.round(done * 100), text)
+      },
+    finish() {
+      bar?.update(100)
+      bar = undefined
+    },
+    stop: () => bars.stop(),
+  }
+}
+
+export const scoutBuild = command({
+  name: 'scout build',
+  summary: 'Build the in-RAM Debian that machines boot into, and fetch the network boot programs.',
+  options: {
+    'state-dir': { type: 'string', requiresArg: true, describe: SETTINGS['state-dir'].means },
+    suite: { choices: SUITES, default: SUITES[0], describe: 'Debian release that the scout is made of' },
+    mirror: { type: 'string', requiresArg: true, default: DEBIAN_MIRROR, describe: 'Debian mirror' },
+    force: { type: 'boolean', default: false, describe: 'build again, with the newest packages' },
+  },
+  examples: [
+    ['$0 scout build', 'nothing is done when it is up to date'],
+    ['$0 scout build --force', 'with the newest packages'],
+  ],
+  async run(args, { out, err }) {
+    try {
+      await prepare({
+        stateDir: args['state-dir'] ?? SETTINGS['state-dir'].default,
+        suite: args.suite as Suite,
+        mirror: args.mirror,
+        force: args.force,
+        say: out,
+      })
+      return EXIT.ok
+    } catch (cause) {
+      err(`muster: ${cause instanceof Error ? cause.message : String(cause)}`)
+      return EXIT.failed
+    }
+  },
+})
