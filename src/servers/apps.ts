@@ -20,7 +20,6 @@ function base(log: Logger): Express {
   const app = express()
   app.disable('x-powered-by').disable('etag')
   app.set('query parser', 'simple') // a=1&a=2 is a list, which no schema takes; no objects
-  app.set('case sensitive routing', true).set('strict routing', true)
   app.use((req, res, next) => {
     res.set('x-content-type-options', 'nosniff')
     if (log.isLevelEnabled('debug')) logWhenDone(log, req, res)

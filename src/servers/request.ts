@@ -1,4 +1,7 @@
-import type { Request } from 'express'
+import { type Request, Router } from 'express'
+
+/** Paths match as they are written: no other case, no extra slash at the end. */
+export const exactRouter = () => Router({ caseSensitive: true, strict: true })
 
 /** The client's address; an IPv4 address as such, though the socket may speak IPv6 (`::ffff:192.168.1.5`). */
 export const peerAddress = (req: Request) => (req.socket.remoteAddress ?? '').replace(/^::ffff:/i, '')

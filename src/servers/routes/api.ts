@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import express, { type NextFunction, type Request, type Response, Router } from 'express'
+import express, { type NextFunction, type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Inventory } from '../../control/inventory.js'
@@ -8,7 +8,7 @@ import { isRefusal } from '../../core/refusal.js'
 import { descriptionOf, summaryOf } from '../../core/summary.js'
 import { longPoll } from '../longPoll.js'
 import { check, json, ok, problem, type Reply, refusal, sendJson } from '../reply.js'
-import { bearerToken, peerAddress } from '../request.js'
+import { bearerToken, exactRouter, peerAddress } from '../request.js'
 
 export type ApiRoutes = {
   inventory: Pick<Inventory, 'list' | 'find' | 'apply' | 'change' | 'giveOrder' | 'events' | 'onChange'>
@@ -108,7 +108,7 @@ export function apiRoutes({ inventory, packets, status, token, closing, log }: A
     return ok(found ?? [])
   }
 
-  const routes = Router()
+  const routes = exactRouter()
     .get('/systems', json(list))
     .get('/systems/:system', json(describe))
     .patch('/systems/:system', json(change))
@@ -124,7 +124,7 @@ export function apiRoutes({ inventory, packets, status, token, closing, log }: A
       `/systems/:system/${verb}`,
       json((req: System) => apply(req, verb)),
     )
-  return Router().use('/api/v1', authorize, express.json({ limit: BODY_LIMIT, inflate: false }), routes)
+  return exactRouter().use('/api/v1', authorize, express.json({ limit: BODY_LIMIT, inflate: false }), routes)
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest()

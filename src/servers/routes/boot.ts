@@ -1,17 +1,20 @@
-import { type Request, type Response, Router } from 'express'
+import type { Request, Response, Router } from 'express'
 import type { Logger } from 'pino'
 import type { BootScripts } from '../../control/bootScripts.js'
 import { bootQuerySchema } from '../../core/bootQuery.js'
 import { isRefusal } from '../../core/refusal.js'
 import { check, problem, refusal, sendText } from '../reply.js'
-import { peerAddress } from '../request.js'
+import { exactRouter, peerAddress } from '../request.js'
+import { type Bytes, sendBytes } from '../sendBytes.js'
+
+const BINARY = 'application/octet-stream'
 
 export type BootRoutes = {
   scripts: BootScripts
   /** A network boot program by name; undefined for any name but those on offer. */
   nbp: (name: string) => Promise<Buffer | undefined>
-  /** Where the scout's kernel or initrd is; undefined until it has been built. */
-  scoutFile: (name: 'vmlinuz' | 'initrd') => string | undefined
+  /** The scout's kernel or initrd; undefined until it has been built. */
+  scoutFile: (name: 'vmlinuz' | 'initrd') => Promise<Bytes | undefined>
   now: () => Date
   log: Logger
 }
@@ -41,20 +44,19 @@ export function bootRoutes({ scripts, nbp, scoutFile, now, log }: BootRoutes): R
     const { name } = req.params
     const file = await nbp(name)
     if (!file) return sendText(res, problem('not-found', `no boot program ${JSON.stringify(name)}`))
-    // RFC 7230: UEFI HTTP boot asks HEAD first and believes its Content-Length.
-    res.set('content-type', name.endsWith('.efi') ? 'application/efi' : 'application/octet-stream').send(file)
+    sendBytes(req, res, { bytes: file }, name.endsWith('.efi') ? 'application/efi' : BINARY)
   }
 
-  function scout(name: 'vmlinuz' | 'initrd', res: Response) {
-    const path = scoutFile(name)
-    if (!path) return sendText(res, problem('not-found', 'the scout is not built: run "muster scout build"'))
-    res.sendFile(path)
+  const scout = (name: 'vmlinuz' | 'initrd') => async (req: Request, res: Response) => {
+    const file = await scoutFile(name)
+    if (!file) return sendText(res, problem('not-found', 'the scout is not built: run "muster scout build"'))
+    sendBytes(req, res, file, BINARY)
   }
 
-  return Router()
+  return exactRouter()
     .get('/boot/ipxe', (_req, res) => sendScript(res, scripts.identify))
     .get('/boot/script', script)
     .get('/boot/files/:name', program)
-    .get('/boot/scout/vmlinuz', (_req, res) => scout('vmlinuz', res))
-    .get('/boot/scout/initrd', (_req, res) => scout('initrd', res))
+    .get('/boot/scout/vmlinuz', scout('vmlinuz'))
+    .get('/boot/scout/initrd', scout('initrd'))
 }

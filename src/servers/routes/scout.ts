@@ -1,4 +1,4 @@
-import express, { type NextFunction, type Request, type Response, Router } from 'express'
+import express, { type NextFunction, type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Inventory } from '../../control/inventory.js'
@@ -7,7 +7,7 @@ import type { Machine, MachineId } from '../../core/machine.js'
 import { isRefusal } from '../../core/refusal.js'
 import { longPoll } from '../longPoll.js'
 import { check, json, ok, problem, type Reply, refusal, sendJson } from '../reply.js'
-import { bearerToken, peerAddress } from '../request.js'
+import { bearerToken, exactRouter, peerAddress } from '../request.js'
 
 export type ScoutRoutes = {
   inventory: Pick<Inventory, 'scoutOf' | 'recordFacts' | 'nextOrder' | 'orderDone' | 'onChange'>
@@ -79,7 +79,7 @@ export function scoutRoutes({ inventory, closing, log }: ScoutRoutes): Router {
 
   const machineOf = (res: Response) => (res as Response<unknown, Locals>).locals.machine
 
-  return Router()
+  return exactRouter()
     .use('/scout/v1', identify)
     .post(
       '/scout/v1/facts',

@@ -1,0 +1,136 @@
+import t from 'tap'
+import { API_TOKEN, ask, startServices } from '../support/http.js'
+
+const token = API_TOKEN
+
+for (const [name, sent] of [
+  ['no token', {}],
+  ['a wrong token', { token: 'b'.repeat(64) }],
+  ['a shorter token', { token: 'a'.repeat(63) }],
+  ['another scheme', { headers: { authorization: `Basic ${token}` } }],
+] as const)
+  t.test(`${name} is refused`, async t => {
+    const { api, lines } = await startServices(t)
+    for (const path of ['/systems', '/status', '/nothing']) {
+      const { status, body, headers } = await ask(api + path, sent)
+      t.match([status, body.error], [401, { code: 'unauthorized', message: /MUSTER_TOKEN/ }])
+      t.match(headers.get('www-authenticate'), /^Bearer/)
+    }
+    t.notMatch(lines.join(''), /aaaaaaaa|bbbbbbbb/)
+  })
+
+for (const [name, method, path, body, status, want] of [
+  [
+    'the list',
+    'GET',
+    '/systems',
+    undefined,
+    200,
+    [{ name: 'oak-1', disks: [], firstSeen: '2026-01-02T03:04:05.000Z' }],
+  ],
+  [
+    'one by name',
+    'GET',
+    '/systems/oak-1',
+    undefined,
+    200,
+    { id: 'm-0123456789ab', macs: ['52:54:00:12:34:56'] },
+  ],
+  ['one by id', 'GET', '/systems/m-0123456789ab', undefined, 200, { name: 'oak-1' }],
+  ['an unknown one', 'GET', '/systems/elm', undefined, 404, { error: { code: 'not-found', message: /elm/ } }],
+  ['protect', 'POST', '/systems/oak-1/protect', undefined, 200, { state: 'protected' }],
+  [
+    'what the state forbids',
+    'POST',
+    '/systems/oak-1/unprotect',
+    undefined,
+    409,
+    { error: { code: 'conflict' } },
+  ],
+  ['an unknown verb', 'POST', '/systems/oak-1/wipe', undefined, 404, { error: { code: 'not-found' } }],
+  [
+    'an event that is no verb',
+    'POST',
+    '/systems/oak-1/facts',
+    undefined,
+    404,
+    { error: { code: 'not-found' } },
+  ],
+  ['a group', 'PATCH', '/systems/oak-1', { group: 'lab' }, 200, { group: 'lab' }],
+  ['the local boot', 'PATCH', '/systems/oak-1', { localBoot: 'exit-1' }, 200, { localBoot: 'exit-1' }],
+  ['nothing', 'PATCH', '/systems/oak-1', {}, 400, { error: { message: /nothing to change/ } }],
+  [
+    'a name that is none',
+    'PATCH',
+    '/systems/oak-1',
+    { name: 'Oak 1' },
+    400,
+    { error: { message: /^name: is not a label/ } },
+  ],
+  ['what may not be set', 'PATCH', '/systems/oak-1', { state: 'seen' }, 400, { error: { message: /state/ } }],
+  ['no body', 'PATCH', '/systems/oak-1', undefined, 400, { error: { code: 'invalid' } }],
+  ['an order', 'POST', '/systems/oak-1/orders', { order: 'reboot' }, 200, { id: 1, kind: 'reboot' }],
+  [
+    'an order nobody gives',
+    'POST',
+    '/systems/oak-1/orders',
+    { order: 'boot-disk' },
+    400,
+    { error: { message: /^order: / } },
+  ],
+  [
+    'an order for nobody',
+    'POST',
+    '/systems/elm/orders',
+    { order: 'reboot' },
+    404,
+    { error: { code: 'not-found' } },
+  ],
+  [
+    'a body too long',
+    'PATCH',
+    '/systems/oak-1',
+    { name: 'x'.repeat(20_000) },
+    413,
+    { error: { code: 'too-large' } },
+  ],
+  ['the status', 'GET', '/status', undefined, 200, { version: '0.0.0' }],
+  ['events that are none', 'GET', '/events', undefined, 200, []],
+  ['too many events', 'GET', '/events?limit=1001', undefined, 400, { error: { message: /^limit: / } }],
+  ['an unknown parameter', 'GET', '/events?since=1', undefined, 400, { error: { message: /since/ } }],
+  ['an unknown path', 'GET', '/nothing', undefined, 404, { error: { code: 'not-found' } }],
+] as const)
+  t.test(name, async t => {
+    const { api } = await startServices(t)
+    const got = await ask(api + path, { token, method, ...(body && { body }) })
+    t.equal(got.status, status)
+    t.match(got.body, want)
+  })
+
+t.test('packets', async t => {
+  const { api } = await startServices(t)
+  const { text, headers } = await ask(`${api}/packets.pcap`, { token })
+  t.match([text, headers.get('content-type')], ['pcap', 'application/vnd.tcpdump.pcap'])
+})
+
+t.test('an event wakes who waits for events', async t => {
+  const { api, tell, listening } = await startServices(t)
+  tell('one')
+  const old = await ask(`${api}/events?wait=60`, { token })
+  t.match(old.body, [{ id: 1, text: 'one' }])
+  const next = ask(`${api}/events?after=1&wait=60`, { token })
+  while (listening() === 0) await new Promise(resolve => setImmediate(resolve))
+  tell('two')
+  t.match((await next).body, [{ id: 2, text: 'two' }])
+})
+
+t.test('a fault of ours is logged and told without detail', async t => {
+  const { api, inventory, lines } = await startServices(t)
+  inventory.list = async () => {
+    throw new Error('database is locked')
+  }
+  const { status, body } = await ask(`${api}/systems`, { token })
+  t.match([status, body.error.code], [500, 'internal'])
+  t.notMatch(body.error.message, /database/)
+  t.match(lines.join(''), /database is locked/)
+})
