@@ -39,6 +39,7 @@ export function pretendInventory() {
   const inventory: Inventory = {
     sighted: () => {},
     flush: async () => {},
+    counters: () => ({}),
     booted: async () => ({ machine: oak, target: 'scout', scoutToken: SCOUT_TOKEN }),
     scoutOf: async token => (token === SCOUT_TOKEN ? oak : undefined),
     recordFacts: async (of, facts) => {
