@@ -1,0 +1,23 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const RUNS = '.lab/runs'
+const KEPT = 12
+
+/** Makes the folder where a run leaves its files, and removes the oldest ones beyond the last few. */
+export async function createRunFolder(label: string, now = new Date()): Promise<string> {
+  const stamp = now.toISOString().replace(/[-:]/g, '').replace('.', '-').slice(0, 19)
+  const folder = join(process.cwd(), RUNS, `${stamp}-${process.pid}-${label}`)
+  await mkdir(folder, { recursive: true })
+  await prune()
+  return folder
+}
+
+/** Folders of runs that are still going on are never among the oldest, short of a dozen at once. */
+async function prune(): Promise<void> {
+  const names = (await readdir(RUNS)).sort()
+  for (const name of names.slice(0, -KEPT)) {
+    const folder = join(RUNS, name)
+    if ((await stat(folder)).isDirectory()) await rm(folder, { recursive: true, force: true })
+  }
+}
