@@ -1,5 +1,102 @@
-import type { Lan } from './namespaces.js'
-export type LabDaemon = { x: number }
-export async function createDaemon(_lan: Lan, _folder: string): Promise<LabDaemon> {
-  return { x: 1 }
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Event } from '../../../src/core/events.js'
+import type { Description, Summary } from '../../../src/core/summary.js'
+import { DAEMON_INTERFACE, type Lan } from './namespaces.js'
+import { run, runIn, type Service, startIn, until } from './process.js'
+import { readyScout } from './scout.js'
+import { createTranscript, type Transcript } from './transcript.js'
+
+/** One line of the daemon's log. */
+export type LogLine = { time: string; area: string; msg: string; [field: string]: unknown }
+
+/** The real `muster serve`, in its namespace, with a state directory of its own that survives a restart. */
+export type LabDaemon = {
+  readonly stateDir: string
+  start(flags?: readonly string[]): Promise<void>
+  /** As a power cut would: no signal that could be caught. */
+  kill(): Promise<void>
+  stop(): Promise<void>
+  /** What the daemon logged since it was last started. */
+  log(): Transcript
+  lines(): LogLine[]
+  /** Runs a muster command beside the daemon and returns what it prints; throws when it fails. */
+  muster(...args: string[]): Promise<string>
+  /** Throws when the API refuses, with its message. */
+  api<T>(method: 'GET' | 'POST' | 'PATCH', path: string, body?: unknown): Promise<T>
+  systems(): Promise<Summary[]>
+  events(system: string): Promise<Event[]>
+  /**
+   * Waits until the machine with this MAC is listed and `is` holds for it; returns it in full. Asked four times a
+   * second: a state that lasts shorter is missed.
+   */
+  waitFor(mac: string, what: string, timeoutMs: number, is: (s: Description) => boolean): Promise<Description>
 }
+
+const API = 'http://127.0.0.1:8068'
+const START_MS = 20_000
+
+export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon> {
+  const stateDir = join(folder, 'state')
+  await mkdir(stateDir, { mode: 0o700 })
+  const scout = await readyScout()
+  // hard links: nobody writes to these files, and a copy for each run would fill the disk
+  for (const part of ['boot', 'scout']) await run('cp', ['-al', join(scout, part), stateDir])
+  let service: Service | undefined
+  let log = createTranscript('daemon')
+
+  async function start(flags: readonly string[] = []) {
+    const args = ['dist/cli.js', 'serve', '--state-dir', stateDir, '--interface', DAEMON_INTERFACE]
+    service = startIn(lan.daemon, process.execPath, [...args, '--debug', 'http', ...flags], {
+      name: 'daemon',
+      logFile: join(folder, 'daemon.log'),
+    })
+    log = service.output
+    await log.waitFor(/"msg":"serving"/, START_MS)
+  }
+
+  async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const token = (await readFile(join(stateDir, 'api-token'), 'utf8')).trim()
+    const given = ['-H', `authorization: Bearer ${token}`, '-H', 'content-type: application/json']
+    const sent = body === undefined ? [] : ['-d', JSON.stringify(body)]
+    const what = ['-sS', '--max-time', '10', '-X', method, ...given, ...sent, `${API}/api/v1/${path}`]
+    const answer: unknown = JSON.parse(await runIn(lan.daemon, 'curl', what))
+    if (answer !== null && typeof answer === 'object' && 'error' in answer)
+      throw new Error(`${method} ${path}: ${JSON.stringify(answer.error)}`)
+    return answer as T
+  }
+
+  const systems = () => api<Summary[]>('GET', 'systems')
+
+  return {
+    stateDir,
+    start,
+    kill: async () => service?.stop('SIGKILL'),
+    stop: async () => service?.stop(),
+    log: () => log,
+    lines: () => parseLines(log.text()),
+    muster: (...args) =>
+      runIn(lan.daemon, process.execPath, [
+        'dist/cli.js',
+        ...args,
+        '--token-file',
+        join(stateDir, 'api-token'),
+      ]),
+    api,
+    systems,
+    events: system => api('GET', `events?limit=1000&system=${system}`),
+    waitFor: (mac, what, timeoutMs, is) =>
+      until(`${mac} ${what}`, timeoutMs, async () => {
+        const listed = (await systems()).find(system => system.macs.some(m => m === mac))
+        if (!listed) return undefined
+        const system = await api<Description>('GET', `systems/${listed.id}`)
+        return is(system) ? system : undefined
+      }),
+  }
+}
+
+const parseLines = (text: string): LogLine[] =>
+  text
+    .split('\n')
+    .filter(line => line.startsWith('{'))
+    .map(line => JSON.parse(line) as LogLine)

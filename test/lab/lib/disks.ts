@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './process.js'
 
@@ -9,20 +9,19 @@ const CACHE = '.cache/lab'
 /** Where the EFI system partition lies, in sectors of 512 bytes. GRUB for BIOS has the gap before it. */
 const ESP = { start: 2048, sectors: 8192 }
 
-/** Makes an empty disk; it grows as it is written. `size` in bytes. */
+/** Makes an empty disk, sparse: it takes room only as it is written. `size` in bytes. */
 export async function emptyDisk(path: string, size: number): Promise<string> {
-  await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, String(size)])
+  await run('truncate', ['-s', String(size), path])
   return path
 }
 
 /** Makes a disk that boots GRUB on BIOS and on UEFI, which prints {@link DISK_LINE} and stays there. */
 export async function bootableDisk(path: string, size: number): Promise<string> {
-  await run('qemu-img', ['convert', '-q', '-f', 'raw', '-O', 'qcow2', await template(), path])
-  await run('qemu-img', ['resize', '-q', path, String(size)])
-  return path
+  await copyFile(await template(), path)
+  return await emptyDisk(path, size)
 }
 
-/** The raw image that bootable disks are copied from: made once, kept in the cache. */
+/** The image that bootable disks are copied from: made once, kept in the cache. */
 async function template(): Promise<string> {
   const image = join(CACHE, 'grub-disk-2.img')
   if (await stat(image).catch(() => undefined)) return image

@@ -93,7 +93,7 @@ async function specify(options: MachineOptions, n: number, folder: string) {
       disks.map(async ({ size, bus = 'virtio', bootable = false }, i) => ({
         bus,
         serial: `DISK-${n}-${i}`,
-        image: await (bootable ? bootableDisk : emptyDisk)(join(folder, `${name}.disk${i}.qcow2`), size),
+        image: await (bootable ? bootableDisk : emptyDisk)(join(folder, `${name}.disk${i}.img`), size),
       })),
     ),
   }

@@ -12,7 +12,7 @@ export type DiskBus = 'virtio' | 'sata' | 'nvme'
 
 export type DiskSpec = {
   readonly bus: DiskBus
-  readonly image: string // a qcow2 file
+  readonly image: string // a raw file
   readonly serial: string
 }
 
@@ -159,7 +159,7 @@ const DISK_DEVICE: Record<DiskBus, string> = {
 }
 
 const diskArgs = ({ bus, image, serial }: DiskSpec, n: number) => [
-  ...['-drive', `if=none,id=disk${n},file=${image},format=qcow2,cache=unsafe,discard=unmap`],
+  ...['-drive', `if=none,id=disk${n},file=${image},format=raw,cache=unsafe,discard=unmap`],
   ...['-device', `${DISK_DEVICE[bus]},drive=disk${n},serial=${serial},bootindex=${n + 2}`],
 ]
 
