@@ -11,6 +11,7 @@ export const BAD_UUIDS: readonly string[] = [
   '00000000-0000-0000-0000-000000000000', // "not present" by SMBIOS 7.2.1; QEMU without -uuid
   'ffffffff-ffff-ffff-ffff-ffffffffffff', // "present but not set" by SMBIOS 7.2.1; MSI
   '12345678-1234-5678-90ab-cddeefaabbcc', // AMI evaluation firmware
+  '11111111-2222-3333-4444-555555555555', // on boards of a network-boot pool's block list (OpenSLX)
   '4c4c4544-0000-2010-8020-80c04f202020', // Dell without a service tag: "LDEL" and spaces
 ]
 
@@ -66,11 +67,10 @@ export const tidy = (text: string): string =>
  */
 export const SHARED_MACS: ReadonlySet<string> = new Set([
   '00:e0:4c:53:44:58', // DM9601 and SR9700 clones: every one of them
-  '00:e0:4c:68:00:01', // RTL8153 without an EEPROM
-  '00:e0:4c:36:00:01', // RTL8152 without an EEPROM
-  '00:0e:c6:87:72:01', // ASIX AX88772, the vendor's example EEPROM
-  '00:0e:c6:81:78:01', // ASIX AX88178A, likewise
-  '00:0e:c6:81:79:01', // ASIX AX88179, likewise
+  '00:e0:4c:36:00:01', // RTL8152 and RTL8153: what Realtek's programming tools write unless told otherwise
+  '00:e0:4c:68:00:01',
+  '00:0e:c6:87:72:01', // ASIX AX88772 and AX88179: the example in the vendor's tools, left as it was
+  '00:0e:c6:81:79:01',
 ])
 
 /** False for addresses that no NIC owns: zero, and groups (multicast; ff:ff:… is one). */
