@@ -1,16 +1,18 @@
 import { z } from 'zod'
+import { tidy } from './badValues.js'
+import { defined } from './defined.js'
 import { macSchema } from './facts.js'
+import type { IpxeReport } from './sighting.js'
 
 /**
  * What iPXE sends with `GET /boot/script`. iPXE expands a setting that the machine lacks to nothing, so an empty
  * value means absent; SMBIOS before 2.5 has 0 for the number of cores, which says as little.
  */
 
-/** SMBIOS strings come padded and with rubbish in them; none of it may reach a log line or a terminal. */
 const hardwareText = z
   .string()
   .max(256)
-  .transform(value => value.replace(/\p{Cc}/gu, ' ').trim() || undefined)
+  .transform(value => tidy(value) || undefined)
 
 const wholeNumber = (max: number) =>
   z
@@ -41,17 +43,9 @@ const querySchema = z.strictObject({
 /** The query of `GET /boot/script` with absent values left out, in the names of the code. */
 export const bootQuerySchema = z
   .record(z.string(), z.unknown())
-  .transform(query => withoutEmpty(query))
+  .transform(query => Object.fromEntries(Object.entries(query).filter(([, value]) => value !== '')))
   .pipe(querySchema)
-  .transform(({ 'board-serial': boardSerial, ...rest }) => defined({ ...rest, boardSerial }))
-
-export type BootQuery = z.infer<typeof bootQuerySchema>
-
-const withoutEmpty = (query: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
-
-/** The same object without the keys whose value is undefined; optional properties are then really absent. */
-const defined = <T extends object>(value: T) =>
-  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
-    [K in keyof T as undefined extends T[K] ? never : K]: T[K]
-  } & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> }
+  .transform(({ mac, 'board-serial': boardSerial, ...rest }) => ({
+    mac,
+    ...defined<Omit<IpxeReport, 'mac' | 'address' | 'at'>>({ ...rest, boardSerial }),
+  }))

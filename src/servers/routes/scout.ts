@@ -18,7 +18,7 @@ export type ScoutRoutes = {
 const FACTS_LIMIT = 256 * 1024 // bytes
 
 const waitSchema = z.strictObject({ wait: z.coerce.number().min(0).max(60).default(50) }) // seconds
-const orderIdSchema = z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) })
+const orderIdSchema = z.object({ id: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER) })
 
 type Locals = { machine: Machine }
 
