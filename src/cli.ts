@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import yargs, { type Argv } from 'yargs'
 import { changes } from './commands/changes.js'
@@ -9,6 +8,7 @@ import { describeSystems } from './commands/describeSystems.js'
 import { events } from './commands/events.js'
 import { savePackets } from './commands/savePackets.js'
 import { status } from './commands/status.js'
+import { VERSION } from './config/version.js'
 import { didYouMean } from './config.js'
 import { scoutBuild } from './local/scout.js'
 import { serve } from './local/serve.js'
@@ -44,7 +44,7 @@ function parserOf(words: string[], finish: (code: Exit) => void): Argv {
     .strict()
     .recommendCommands()
     .demandCommand(1, 'Which command?')
-    .version(version())
+    .version(VERSION)
     .completion('completion', 'Print a script for the shell: eval "$(muster completion)"')
     .epilogue(EXIT_CODES)
     .wrap(100)
@@ -96,11 +96,6 @@ const contextOf = () => ({
   out: (text: string) => void process.stdout.write(`${text}\n`),
   err: (text: string) => void process.stderr.write(`${text}\n`),
 })
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  return String(version)
-}
 
 /** `muster events | head` closes our stdout early, which is no error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

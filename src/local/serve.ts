@@ -1,7 +1,7 @@
 import type { Options } from 'yargs'
-import { command, EXIT } from '../commands/command.js'
-import { loadConfig, SETTINGS } from '../config.js'
-import { runDaemon } from '../main.js'
+import { type Context, command, EXIT, type Exit } from '../commands/command.js'
+import { type Config, loadConfig, SETTINGS } from '../config.js'
+import { explain, probePorts, runDaemon } from '../main.js'
 
 /** Every setting is a flag; its text is judged in config.ts, so that all sources are refused alike. */
 const flags: Record<string, Options> = Object.fromEntries(
@@ -20,20 +20,31 @@ export const serve = command({
       requiresArg: true,
       describe: 'YAML file of settings [/etc/muster/muster.yaml]',
     },
+    'dry-run': { type: 'boolean', default: false, describe: 'tell the settings and try the ports, no more' },
     ...flags,
   },
   examples: [
     ['$0 serve', 'on the LAN of the default route'],
     ['$0 serve --interface eth1 --debug dhcp,tftp', 'on one LAN, telling every packet'],
   ],
-  async run(args, { env, err }) {
-    const config = loadConfig(args, env)
+  async run(args, context) {
+    const config = loadConfig(args, context.env)
     if ('problems' in config) {
-      for (const problem of config.problems) err(`muster: ${problem}`)
+      for (const problem of config.problems) context.err(`muster: ${problem}`)
       return EXIT.usage
     }
+    if (args['dry-run']) return await tryOut(config, context)
     const fault = await runDaemon(config)
-    if (fault) err(`muster: ${fault}`)
+    if (fault) context.err(`muster: ${fault}`)
+    // A part that could not be closed must not keep the process; nothing else holds this timer.
+    setTimeout(() => process.exit(), 1_000).unref()
     return fault ? EXIT.failed : EXIT.ok
   },
 })
+
+async function tryOut(config: Config, { out, err }: Context): Promise<Exit> {
+  const fault = await probePorts(config).catch((cause: unknown) => explain(cause, config))
+  if (fault) err(`muster: ${fault}`)
+  else for (const [key, value] of Object.entries(config)) out(`${key} ${[value].flat().join(',')}`)
+  return fault ? EXIT.failed : EXIT.ok
+}

@@ -1,0 +1,98 @@
+import { VERSION } from '../config/version.js'
+import type { Config } from '../config.js'
+import { createBootScripts } from '../control/bootScripts.js'
+import { createPacketRing } from '../control/packets.js'
+import type { Log } from '../io/log.js'
+import { macOf } from '../io/neighbours.js'
+import { openTemplates } from '../io/templates.js'
+import { apiApp, bootApp } from '../servers/apps.js'
+import { startDhcp } from '../servers/dhcp.js'
+import { type Listen, listen } from '../servers/http.js'
+import { startTftp } from '../servers/tftp.js'
+import type { Keep } from './parts.js'
+import type { State } from './state.js'
+
+type App = Parameters<typeof listen>[0]
+type Counters = Record<string, () => Record<string, number>>
+
+/** DHCP comes last: who is offered a file finds everybody there to send it. */
+export async function openListeners(config: Config, state: State, log: Log, keep: Keep): Promise<void> {
+  const { inventory, files, token } = state
+  const packets = createPacketRing(config.packetRing)
+  const counters: Counters = {}
+  const status = statusOf(config, state, counters)
+
+  const serve = async (
+    name: string,
+    at: Pick<Listen, 'address' | 'port'>,
+    app: (end: AbortSignal) => App,
+  ) => {
+    const closing = new AbortController()
+    const listener = await listen(app(closing.signal), { ...at, closing, log: log.area('http') })
+    counters[name] = keep(name, listener).counters
+  }
+  await serve('api', { address: config.apiAddress, port: config.apiPort }, closing =>
+    apiApp({ inventory, packets: () => packets.pcap(), status, token, closing, log: log.area('http') }),
+  )
+  const boot = bootRoutes(config, state, log)
+  await serve('http', { address: config.address, port: config.httpPort }, closing =>
+    bootApp({ ...boot, closing }),
+  )
+
+  const tftp = await startTftp({
+    address: config.address,
+    port: config.tftpPort,
+    open: name => files.read(name),
+    maxTransfers: config.tftpTransfers,
+    log: log.area('tftp'),
+  })
+  counters.tftp = keep('tftp', tftp).counters
+
+  const dhcp = await startDhcp({
+    address: config.address,
+    dhcpPort: config.dhcpPort,
+    pxePort: config.pxePort,
+    httpUrl: urlOf(config),
+    available: name => files.has(name),
+    ratePerMac: config.dhcpRate,
+    log: log.area('dhcp'),
+    onSighting: sighting => inventory.sighted(sighting),
+    onPacket: packet => packets.add(packet),
+  })
+  counters.dhcp = keep('dhcp', dhcp).counters
+}
+
+export const urlOf = ({ address, httpPort }: Config) => `http://${address}:${httpPort}`
+
+function bootRoutes(config: Config, { inventory, files }: State, log: Log) {
+  const scripts = createBootScripts({
+    url: urlOf(config),
+    scoutArguments: config.scoutArgs,
+    templates: openTemplates(),
+    inventory,
+    macOf: config.checkNeighbours ? address => macOf(address) : async () => undefined,
+  })
+  return {
+    scripts,
+    nbp: (name: string) => files.read(name),
+    scoutFile: (name: 'vmlinuz' | 'initrd') => files.scoutFile(name),
+    now: () => new Date(),
+    inventory,
+    log: log.area('http'),
+  }
+}
+
+/** What `muster status` tells. */
+function statusOf(config: Config, { files }: State, counters: Counters): () => object {
+  const started = new Date().toISOString()
+  return () => ({
+    version: VERSION,
+    started,
+    interface: config.interface,
+    url: urlOf(config),
+    programs: files.names(),
+    scout: files.scoutFile('initrd') ? 'built' : 'missing',
+    memory: process.memoryUsage.rss(), // bytes
+    ...Object.fromEntries(Object.entries(counters).map(([area, count]) => [area, count()])),
+  })
+}
