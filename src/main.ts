@@ -30,10 +30,13 @@ export async function runDaemon(config: Config): Promise<string | undefined> {
 
 type End = { signal: NodeJS.Signals; fault?: never } | { signal?: never; fault: Error }
 
-/** The first signal, or the first error that nobody caught: after one the state of a part cannot be trusted. */
+/**
+ * The first signal, or the first error that nobody caught: after one the state of a part cannot be trusted. A signal
+ * often comes twice (Ctrl-C reaches npm, which passes it on, and us); the second must not cut the closing short.
+ */
 function untilTold(): Promise<End> {
   return new Promise(resolve => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve({ signal }))
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve({ signal }))
     const failed = (reason: unknown) =>
       resolve({ fault: reason instanceof Error ? reason : new Error(String(reason)) })
     process.on('uncaughtException', failed)
