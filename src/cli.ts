@@ -56,26 +56,35 @@ function parserOf(words: string[], finish: (code: Exit) => void): Argv {
   return parser
 }
 
+/** `scout build` is the command `build` of the command `scout`, whose help lists what it has. */
 function addCommand(parser: Argv, words: string[], command: Command, finish: (code: Exit) => void): void {
+  const [group = '', name] = command.name.split(' ')
+  if (name === undefined) {
+    addPlain(parser, words, command, finish)
+    return
+  }
+  const inner = (y: Argv) => {
+    addPlain(y, words, { ...command, name }, finish)
+    return y.demandCommand(1, `Which command of ${group}?`)
+  }
+  parser.command(group, command.summary, inner)
+}
+
+function addPlain(parser: Argv, words: string[], command: Command, finish: (code: Exit) => void): void {
   const operandNames = Object.keys(command.operands ?? {})
-  parser.command(
-    usageOf(command),
-    command.summary,
-    y => {
-      for (const [name, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
-        y.positional(name, { type: 'string', ...operand })
-      y.options(command.options).fail((message, error) => {
-        throw error ?? new UsageError(explainUnknown(message, words, Object.keys(command.options)))
-      })
-      for (const [example, means] of command.examples) y.example(example, means)
-    },
-    async args => {
-      const operands = Object.fromEntries(
-        operandNames.map(name => [name, [args[name] ?? []].flat().map(String)]),
-      )
-      finish(await command.run({ ...args, operands }, contextOf()))
-    },
-  )
+  const known = Object.keys(command.options)
+  const describe = (y: Argv) => {
+    for (const [name, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
+      y.positional(name, { type: 'string', ...operand })
+    y.options(command.options).fail((message, error) => {
+      throw error ?? new UsageError(explainUnknown(message, words, known))
+    })
+    for (const [example, means] of command.examples) y.example(example, means)
+  }
+  parser.command(usageOf(command), command.summary, describe, async args => {
+    const given = operandNames.map(name => [name, [args[name] ?? []].flat().map(String)])
+    finish(await command.run({ ...args, operands: Object.fromEntries(given) }, contextOf()))
+  })
 }
 
 /** yargs names what it does not know, without dashes: an option is told from a word by looking again. */

@@ -75,7 +75,7 @@ function bootRoutes(config: Config, { inventory, files }: State, log: Log) {
   return {
     scripts,
     nbp: (name: string) => files.read(name),
-    scoutFile: (name: 'vmlinuz' | 'initrd') => files.scoutFile(name),
+    scoutFile: files.readScout,
     now: () => new Date(),
     inventory,
     log: log.area('http'),
