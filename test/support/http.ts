@@ -12,6 +12,7 @@ export const API_TOKEN = 'a'.repeat(64)
 
 type Some = {
   limits?: Partial<Limits>
+  port?: number
   owner?: Mac // whom the neighbour table names
   scoutFile?: (name: 'vmlinuz' | 'initrd') => Promise<Bytes | undefined>
   nbp?: (name: string) => Promise<Buffer | undefined>
@@ -51,7 +52,7 @@ export async function startServices(t: Test, some: Some = {}) {
     log,
   })
   const at = { address: '127.0.0.1', port: 0, closing, log, ...(some.limits && { limits: some.limits }) }
-  const [machines, owner] = [await listen(boot, at), await listen(api, at)]
+  const [machines, owner] = [await listen(boot, { ...at, port: some.port ?? 0 }), await listen(api, at)]
   const close = async () => void (await Promise.all([machines.close(), owner.close()]))
   t.teardown(close)
   return {
