@@ -1,10 +1,12 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import type { RemoteInfo, Socket } from 'node:dgram'
 import type { Logger } from 'pino'
 import type { RawPacket } from '../control/packets.js'
 import type { Endpoint, ListenPort } from '../core/bootAnswer.js'
-import { createResponder, type Ignored, type Replied } from '../core/responder.js'
+import { describeOutcome, describePacket } from '../core/describePacket.js'
+import { createResponder, type Ignored, type Outcome, type Replied } from '../core/responder.js'
 import type { Sighting } from '../core/sighting.js'
 import { MESSAGE, OPT, type Packet } from '../wire/dhcp.js'
+import { BROADCAST_ADDRESS, openDhcpSockets } from './dhcpSockets.js'
 import { watchRouters } from './routerWatch.js'
 
 export type DhcpOptions = {
@@ -19,145 +21,99 @@ export type DhcpOptions = {
   readonly onPacket: (packet: RawPacket) => void // each packet received and sent
 }
 
-export type DhcpServer = { close(): Promise<void>; counters(): Record<string, number> }
-
-const ANYBODY = '0.0.0.0'
-const BROADCAST = '255.255.255.255'
+export type DhcpServer = {
+  close(): Promise<void>
+  /** How many packets were answered (`offers`, `acks`), or ignored, by reason. */
+  counters(): Record<string, number>
+}
 
 /**
- * The ProxyDHCP listeners. Four sockets, because Linux gives broadcasts to wildcard sockets only and routes a
- * broadcast by the address that its sender is bound to, and Node tells no packet's interface:
- *   wildcard:67     receives broadcasts
- *   address:67      receives unicasts, answers relay agents
- *   address:67 -> 255.255.255.255:68   sends broadcasts; connected, so that it receives nothing and each
- *                   send is one system call without an address look-up
- *   address:4011    receives and answers PXE requests
- * Rejects with the system's error when a port cannot be bound. The answer's path works in memory alone.
+ * The ProxyDHCP listeners. Rejects with the system's error when a port cannot be bound. The answer's path works
+ * in memory alone: whoever listens to sightings and packets must not block.
  */
 export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
-  const clientPort = o.dhcpPort + 1 // 67 and 68; the same distance on other ports
+  const { address, dhcpPort, pxePort, log } = o
+  const clientPort = dhcpPort + 1 // 67 and 68; the same distance on other ports
+  const sockets = await openDhcpSockets({ address, dhcpPort, pxePort, clientPort })
+  const { wildcard, unicast, broadcast, pxe } = sockets
+  const routers = watchRouters({ clientPort, serverPort: dhcpPort, log })
+  const respond = createResponder({ ...o, clientPort, relayPort: dhcpPort })
   const counts = new Map<string, number>()
   const count = (what: string) => counts.set(what, (counts.get(what) ?? 0) + 1)
-  const respond = createResponder({ ...o, clientPort, relayPort: o.dhcpPort })
-  const routers = watchRouters({ clientPort, serverPort: o.dhcpPort, log: o.log })
 
-  const sockets: Socket[] = []
-  const open = async (address: string, port: number) => {
-    const socket = await bound(address, port)
-    sockets.push(socket)
-    socket.on('error', error => o.log.warn({ address, port, error: error.message }, 'socket error'))
-    return socket
+  const sent = (error: Error | null) => {
+    if (!error) return
+    count('send-failed')
+    log.warn({ error: error.message }, 'cannot send an answer')
   }
-  const close = async () => {
-    routers.close()
-    await Promise.all(sockets.map(socket => new Promise<void>(done => socket.close(() => done()))))
+  const send = (bytes: Buffer, to: Endpoint, from: Socket) => {
+    if (to.address === BROADCAST_ADDRESS) broadcast.send(bytes, sent)
+    else from.send(bytes, to.port, to.address, sent)
   }
-
-  try {
-    const wildcard = await open(ANYBODY, o.dhcpPort)
-    const unicast = await open(o.address, o.dhcpPort)
-    const broadcast = await open(o.address, o.dhcpPort)
-    const pxe = await open(o.address, o.pxePort)
-    await connectToAll(broadcast, clientPort)
-
-    const listen = (socket: Socket, port: ListenPort, local: Endpoint, answerFrom: Socket) =>
-      socket.on('message', (bytes, source) => receive(bytes, source, port, local, answerFrom))
-    const send = (bytes: Buffer, to: Endpoint, from: Socket) => {
-      const failed = (error: Error | null) => {
-        if (!error) return
-        count('send-failed')
-        o.log.warn({ to: to.address, error: error.message }, 'cannot send an answer')
-      }
-      if (to.address === BROADCAST) broadcast.send(bytes, failed)
-      else from.send(bytes, to.port, to.address, failed)
-    }
-    const receive = (
-      bytes: Buffer,
-      source: RemoteInfo,
-      port: ListenPort,
-      local: Endpoint,
-      answerFrom: Socket,
-    ) => {
+  const listen = (socket: Socket, port: ListenPort, local: Endpoint, answerFrom: Socket) =>
+    socket.on('message', (bytes, source) => {
       const at = Date.now()
       const outcome = respond(bytes, port, source, at)
+      if (outcome.kind === 'reply') send(outcome.bytes, outcome.to, answerFrom)
+      count(outcome.kind === 'reply' ? ANSWERED_WITH[port] : outcome.reason)
+      o.onPacket({ at, from: source, to: local, payload: bytes })
       if (outcome.kind === 'reply') {
-        send(outcome.bytes, outcome.to, answerFrom)
-        count(port === 'dhcp' ? 'offers' : 'acks')
-        o.onPacket({ at, from: source, to: local, payload: bytes })
-        o.onPacket({
-          at,
-          from: { address: o.address, port: local.port },
-          to: outcome.to,
-          payload: outcome.bytes,
-        })
-        tellReply(outcome, at)
+        const from = { address, port: local.port }
+        o.onPacket({ at, from, to: outcome.to, payload: outcome.bytes })
+        if (!outcome.repeat) tellReply(outcome, at, o)
       } else {
-        count(outcome.reason)
-        o.onPacket({ at, from: source, to: local, payload: bytes })
-        tellIgnored(outcome)
-        const router = outcome.asked && chosenRouter(outcome.asked, o.address)
+        if (outcome.notable) tellIgnored(outcome, o)
+        const router = outcome.asked && chosenRouter(outcome.asked, address)
         if (router) routers.meet(router)
       }
-    }
+      if (log.isLevelEnabled('debug')) tellPacket(outcome, source, o)
+    })
 
-    const tellReply = (reply: Replied, at: number) => {
-      if (reply.repeat) return
-      const { client, offered } = reply
-      const { mac, uuid, kind, ipxe } = client
-      o.log.info({ mac, firmware: kind.name, ...(ipxe && { ipxe: ipxe.secs }), file: offered }, 'offered')
-      o.onSighting({
-        mac,
-        ...(uuid && { uuid }),
-        firmware: kind.firmware,
-        ...(kind.arch && { arch: kind.arch }),
-        ipxe: ipxe !== undefined,
-        why: `offered ${offered}`,
-        at: new Date(at),
-      })
-    }
-    const tellIgnored = ({ mac, reason, why, notable }: Ignored) => {
-      if (notable) o.log.warn({ mac, reason, why }, 'not answered')
-    }
-
-    listen(wildcard, 'dhcp', { address: BROADCAST, port: o.dhcpPort }, unicast)
-    listen(unicast, 'dhcp', { address: o.address, port: o.dhcpPort }, unicast)
-    listen(pxe, 'pxe', { address: o.address, port: o.pxePort }, pxe)
-  } catch (error) {
-    await close()
-    throw error
+  for (const socket of [wildcard, unicast, broadcast, pxe])
+    socket.on('error', error => log.warn({ error: error.message }, 'socket error'))
+  listen(wildcard, 'dhcp', { address: BROADCAST_ADDRESS, port: dhcpPort }, unicast)
+  listen(unicast, 'dhcp', { address, port: dhcpPort }, unicast)
+  listen(pxe, 'pxe', { address, port: pxePort }, pxe)
+  const close = async () => {
+    routers.close()
+    await sockets.close()
   }
   return { close, counters: () => Object.fromEntries(counts) }
 }
+
+const ANSWERED_WITH: Record<ListenPort, string> = { dhcp: 'offers', pxe: 'acks' }
 
 /** The DHCP server whose offer a client takes, as its REQUEST on 67 tells everybody. */
 function chosenRouter(packet: Packet, ours: string): string | undefined {
   if (packet.options.get(OPT.messageType)?.[0] !== MESSAGE.request) return undefined
   const id = packet.options.get(OPT.serverId)
-  const address = id?.length === 4 ? id.join('.') : undefined
-  return address === ours ? undefined : address
+  const router = id?.length === 4 ? id.join('.') : undefined
+  return router === ours ? undefined : router
 }
 
-function bound(address: string, port: number): Promise<Socket> {
-  const socket = createSocket({ type: 'udp4', reuseAddr: true })
-  return new Promise((resolve, reject) => {
-    socket.once('error', error => {
-      socket.close()
-      reject(error)
-    })
-    socket.bind(port, address, () => {
-      socket.removeAllListeners('error')
-      resolve(socket)
-    })
+function tellReply({ client, offered }: Replied, at: number, { log, onSighting }: DhcpOptions): void {
+  const { mac, uuid, kind, ipxe } = client
+  log.info({ mac, firmware: kind.name, ...(ipxe && { ipxe: ipxe.secs }), file: offered }, 'offered')
+  onSighting({
+    mac,
+    ...(uuid && { uuid }),
+    firmware: kind.firmware,
+    ...(kind.arch && { arch: kind.arch }),
+    ipxe: ipxe !== undefined,
+    why: `offered ${offered}`,
+    at: new Date(at),
   })
 }
 
-function connectToAll(socket: Socket, port: number): Promise<void> {
-  socket.setBroadcast(true)
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject)
-    socket.connect(port, BROADCAST, () => {
-      socket.off('error', reject)
-      resolve()
-    })
-  })
-}
+const tellIgnored = ({ mac, reason, why }: Ignored, { log }: DhcpOptions) =>
+  log.warn({ mac, reason, why }, 'not answered')
+
+const tellPacket = (outcome: Outcome, { address, port }: RemoteInfo, { log }: DhcpOptions) =>
+  log.debug(
+    {
+      from: `${address}:${port}`,
+      packet: outcome.asked && describePacket(outcome.asked),
+      answer: describeOutcome(outcome),
+    },
+    'packet',
+  )
