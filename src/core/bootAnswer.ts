@@ -129,13 +129,18 @@ function replyTo(
   to: Endpoint,
 ): Packet {
   return {
-    ...asked,
     op: BOOTREPLY,
+    htype: asked.htype,
+    hlen: asked.hlen,
     hops: 0,
+    xid: asked.xid,
     secs: 0,
     flags: to.address === BROADCAST ? asked.flags | BROADCAST_FLAG : asked.flags,
+    ciaddr: asked.ciaddr,
     yiaddr: NOTHING,
     siaddr: address, // iPXE asks no 4011 when both this and a file are there; EDK2 sends its 4011 request here
+    giaddr: asked.giaddr,
+    chaddr: asked.chaddr,
     sname: address,
     file: file.length <= FILE_FIELD ? file : '',
     options: replyOptions(asked, type, client, file, address),
@@ -146,10 +151,10 @@ function replyOptions(asked: Packet, type: number, client: Client, file: string,
   const options = new Map<number, Buffer>()
   options.set(OPT.messageType, Buffer.of(type))
   options.set(OPT.serverId, addressBytes(address))
-  options.set(OPT.vendorClass, Buffer.from(client.class, 'latin1'))
-  options.set(OPT.serverName, Buffer.from(address, 'latin1')) // no NUL: Raspberry Pis take it for part of the name
+  options.set(OPT.vendorClass, latin1(client.class))
+  options.set(OPT.serverName, latin1(address)) // no NUL: Raspberry Pis take it for part of the name
   // Old EDK2 writes a NUL behind the name by itself, into the next option's code, unless one is there.
-  if (file) options.set(OPT.bootFile, Buffer.from(`${file}\0`, 'latin1'))
+  if (file) options.set(OPT.bootFile, latin1(`${file}\0`))
   const guid = asked.options.get(OPT.clientUuid)
   if (guid) options.set(OPT.clientUuid, guid)
   const vendor = vendorOptions(asked, client)
@@ -157,7 +162,17 @@ function replyOptions(asked: Packet, type: number, client: Client, file: string,
   return options
 }
 
-const addressBytes = (address: string) => Buffer.from(address.split('.').map(Number))
+/** Remembers bytes that every answer is made of: our address, the names of programs, the classes. They are few. */
+function remembered(toBytes: (text: string) => Buffer): (text: string) => Buffer {
+  const known = new Map<string, Buffer>()
+  return text => {
+    const bytes = known.get(text) ?? toBytes(text)
+    known.set(text, bytes)
+    return bytes
+  }
+}
+const addressBytes = remembered(address => Buffer.from(address.split('.').map(Number)))
+const latin1 = remembered(text => Buffer.from(text, 'latin1'))
 
 const PXE_BOOT_ITEM = 71 // PXE 2.1 table 2-1: the menu item and layer that the client chose
 const USE_OFFERED_FILE = [6, 1, 8] // discovery control (sub-option 6): bit 3, take the file of this offer

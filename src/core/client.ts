@@ -5,7 +5,7 @@ import { type FirmwareKind, firmwareKind } from './firmware.js'
 /** Who asks for a network boot, read out of a DHCP packet's options. */
 export type Client = {
   readonly mac: Mac
-  readonly uuid?: string // as SMBIOS prints it
+  readonly guid?: Buffer // option 97 as sent; see uuidOf
   readonly kind: FirmwareKind
   readonly class: 'PXEClient' | 'HTTPClient'
   readonly ipxe?: { readonly http: boolean; readonly secs: IpxeSecs }
@@ -40,10 +40,9 @@ export function readClient(packet: Packet): Client | Stranger {
   const kind = firmwareKind(numbers)
   if (!kind) return { stranger: 'unknown-architecture', why: `architecture ${numbers.join(', ')}`, mac }
 
-  const uuid = guid && uuidText(guid)
   const ipxe = readIpxe(packet)
   const pi = ipxe || !numbers.includes(0) ? undefined : raspberryPi(mac, guid)
-  return { mac, kind, class: bootClass, ...(uuid && { uuid }), ...(ipxe && { ipxe }), ...(pi && { pi }) }
+  return { mac, kind, class: bootClass, ...(guid && { guid }), ...(ipxe && { ipxe }), ...(pi && { pi }) }
 }
 
 function bootClassOf(value: Buffer | undefined): Client['class'] | undefined {
@@ -61,9 +60,12 @@ function architectureNumbers(value: Buffer): number[] {
 /** Type 0 and 16 bytes (RFC 4578 section 2.3); some ROMs send nothing but zeros, of any length. */
 const isGuid = (value: Buffer) => (value.length === 17 && value[0] === 0) || value.every(byte => byte === 0)
 
-/** The first three fields are little-endian on the wire. All zero means that the firmware knows none. */
-function uuidText(guid: Buffer): string | undefined {
-  if (guid.every(byte => byte === 0)) return undefined
+/**
+ * The machine's UUID as SMBIOS prints it: the first three fields are little-endian on the wire. All zero means
+ * that the firmware knows none.
+ */
+export function uuidOf({ guid }: Client): string | undefined {
+  if (!guid || guid.every(byte => byte === 0)) return undefined
   const hex = guid.toString('hex', 1)
   const swapped = [3, 2, 1, 0, 5, 4, 7, 6].map(byte => hex.slice(byte * 2, byte * 2 + 2)).join('')
   const all = swapped + hex.slice(16)

@@ -50,6 +50,6 @@ export function fileOf(packet: Packet): string {
 /** `OFFER snponly.efi to 255.255.255.255:68`, `silence: not-ours, message type 3`. */
 export function describeOutcome(outcome: Outcome): string {
   if (outcome.kind === 'ignore') return `silence: ${outcome.reason}, ${outcome.why}`
-  const { packet, offered, to } = outcome
+  const { packet, offered, to } = outcome.answer
   return `${messageName(packet)} ${offered} to ${to.address}:${to.port}`
 }

@@ -10,7 +10,9 @@ import {
 } from './bootAnswer.js'
 import { createGuard } from './guard.js'
 
-export type Replied = Reply & {
+export type Replied = {
+  readonly kind: 'reply'
+  readonly answer: Reply
   readonly bytes: Buffer
   readonly asked: Packet
   readonly repeat: boolean // the machine got just this answer a moment ago
@@ -59,7 +61,7 @@ export function createResponder(
       now,
     )
     if (verdict.kind === 'go')
-      return { ...answer, asked, bytes: encode(answer.packet), repeat: verdict.repeat }
+      return { kind: 'reply', answer, asked, bytes: encode(answer.packet), repeat: verdict.repeat }
     const { reason, why, first } = verdict
     return { kind: 'ignore', reason, why, notable: first, mac: client.mac, asked }
   }

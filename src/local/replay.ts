@@ -89,7 +89,9 @@ function jsonOf({ number, at, datagram, packet, what, outcome, warning }: Line):
     to: datagram.to,
     what,
     ...(packet && { packet: fieldsOf(packet) }),
-    ...(outcome?.kind === 'reply' && { answer: { to: outcome.to, ...fieldsOf(outcome.packet) } }),
+    ...(outcome?.kind === 'reply' && {
+      answer: { to: outcome.answer.to, ...fieldsOf(outcome.answer.packet) },
+    }),
     ...(outcome?.kind === 'ignore' && { ignored: { reason: outcome.reason, why: outcome.why } }),
     ...(warning && { warning }),
   })

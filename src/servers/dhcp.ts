@@ -1,9 +1,10 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
 import type { Logger } from 'pino'
 import type { RawPacket } from '../control/packets.js'
-import type { Endpoint, ListenPort } from '../core/bootAnswer.js'
+import type { Endpoint, ListenPort, Reply } from '../core/bootAnswer.js'
+import { uuidOf } from '../core/client.js'
 import { describeOutcome, describePacket } from '../core/describePacket.js'
-import { createResponder, type Ignored, type Outcome, type Replied } from '../core/responder.js'
+import { createResponder, type Ignored, type Outcome } from '../core/responder.js'
 import type { Sighting } from '../core/sighting.js'
 import { MESSAGE, OPT, type Packet } from '../wire/dhcp.js'
 import { BROADCAST_ADDRESS, openDhcpSockets } from './dhcpSockets.js'
@@ -54,13 +55,13 @@ export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
     socket.on('message', (bytes, source) => {
       const at = Date.now()
       const outcome = respond(bytes, port, source, at)
-      if (outcome.kind === 'reply') send(outcome.bytes, outcome.to, answerFrom)
+      if (outcome.kind === 'reply') send(outcome.bytes, outcome.answer.to, answerFrom)
       count(outcome.kind === 'reply' ? ANSWERED_WITH[port] : outcome.reason)
       o.onPacket({ at, from: source, to: local, payload: bytes })
       if (outcome.kind === 'reply') {
         const from = { address, port: local.port }
-        o.onPacket({ at, from, to: outcome.to, payload: outcome.bytes })
-        if (!outcome.repeat) tellReply(outcome, at, o)
+        o.onPacket({ at, from, to: outcome.answer.to, payload: outcome.bytes })
+        if (!outcome.repeat) tellReply(outcome.answer, at, o)
       } else {
         if (outcome.notable) tellIgnored(outcome, o)
         const router = outcome.asked && chosenRouter(outcome.asked, address)
@@ -91,8 +92,9 @@ function chosenRouter(packet: Packet, ours: string): string | undefined {
   return router === ours ? undefined : router
 }
 
-function tellReply({ client, offered }: Replied, at: number, { log, onSighting }: DhcpOptions): void {
-  const { mac, uuid, kind, ipxe } = client
+function tellReply({ client, offered }: Reply, at: number, { log, onSighting }: DhcpOptions): void {
+  const { mac, kind, ipxe } = client
+  const uuid = uuidOf(client)
   log.info({ mac, firmware: kind.name, ...(ipxe && { ipxe: ipxe.secs }), file: offered }, 'offered')
   onSighting({
     mac,

@@ -139,8 +139,10 @@ function readText(bytes: Buffer, { start, end }: { start: number; end: number })
   return bytes.toString('latin1', start, nul < 0 ? end : Math.min(nul, end))
 }
 
-const readAddress = (bytes: Buffer, at: number): string =>
-  `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
+function readAddress(bytes: Buffer, at: number): string {
+  if (bytes.readUInt32BE(at) === 0) return '0.0.0.0' // in nearly every packet of a client
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
+}
 
 /**
  * Encodes a packet: options in the map's order without PAD between them (Raspberry Pi EEPROMs before 2020-01-17
@@ -148,7 +150,10 @@ const readAddress = (bytes: Buffer, at: number): string =>
  * Throws RangeError when `file` or `sname` does not fit its field with its NUL: that is a fault of the caller.
  */
 export function encode(packet: Packet): Buffer {
-  const bytes = Buffer.alloc(Math.max(MINIMUM_SIZE, OPTIONS_START + optionsSize(packet.options) + 1))
+  // From Buffer's pool, which is half the cost of memory of its own.
+  const bytes = Buffer.allocUnsafe(
+    Math.max(MINIMUM_SIZE, OPTIONS_START + optionsSize(packet.options) + 1),
+  ).fill(0)
   bytes.writeUInt8(packet.op, 0)
   bytes.writeUInt8(packet.htype, 1)
   bytes.writeUInt8(packet.hlen, 2)
