@@ -20,14 +20,16 @@ export function createSharedFiles(keep = 30_000) {
   const held = new Map<string, Held>()
 
   /**
-   * @returns undefined when there is no such file; a symbolic link is none, so nothing outside the folder is served
+   * @returns undefined when there is no such file; a link is none, so that nothing outside the folder is served
    * @throws Error (rejects) when it cannot be read
    */
   return async function read(path: string): Promise<SharedFile | undefined> {
     const handle = await openIfThere(path)
     if (!handle) return undefined
     try {
-      const { size, mtimeMs, mtime, ino } = await handle.stat()
+      const stat = await handle.stat()
+      if (!stat.isFile()) return undefined
+      const { size, mtimeMs, mtime, ino } = stat
       const etag = `"${[size, Math.round(mtimeMs), ino].map(n => n.toString(36)).join('-')}"`
       const known = held.get(path)
       if (known?.etag === etag) {
