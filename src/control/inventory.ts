@@ -112,7 +112,7 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
   const writeBehind = () => {
     timer ??= setTimeout(() => {
       flush().catch(error => log.error({ err: error }, 'sightings were lost'))
-    }, FLUSH_MS).unref()
+    }, FLUSH_MS)
   }
 
   /** Loads, decides, saves; refuses when there is no such machine. */
@@ -148,7 +148,7 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
       }),
 
     nextOrder: async id => {
-      const machine = await store.find(id)
+      const machine = await store.brief(id)
       if (!machine) return undefined
       waiting.alive(machine.id, now())
       writeBehind()
@@ -158,7 +158,7 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
 
     orderDone: (id, order) =>
       commit(async act => {
-        const machine = await act.tx.find(id)
+        const machine = await act.tx.brief(id)
         return machine ? finish(act, machine, order) : false
       }),
 

@@ -180,12 +180,7 @@ function explained(error: unknown, path: string): Error {
   const code = codeOf(error)
   const remedy = REMEDIES[code]
   const message = error instanceof Error ? error.message : String(error)
-  return Object.assign(
-    new Error(remedy ? `${remedy(path)} (${code})` : `${path}: ${message}`, { cause: error }),
-    {
-      code,
-    },
-  )
+  return new Error(remedy ? `${remedy(path)} (${code})` : `${path}: ${message}`, { cause: error })
 }
 
 const rethrow = (path: string) => (error: unknown) => {

@@ -16,6 +16,8 @@ export type Reads = {
   count(): Promise<number>
   /** By id, former id or name; with facts. */
   find(idOrName: string): Promise<Machine | undefined>
+  /** By id or former id, without facts. */
+  brief(id: MachineId): Promise<Machine | undefined>
   /** Those that share at least one identity key; best first, at most 64, without facts. */
   sharing(keys: readonly string[]): Promise<Machine[]>
   byToken(hash: string): Promise<Machine | undefined>

@@ -34,6 +34,9 @@ export function reads(query: Query): Reads {
       return row && toMachine(row)
     },
 
+    brief: async id =>
+      (await machines('WHERE m.id IN (?1, (SELECT machine FROM aliases WHERE id = ?1))', id))[0],
+
     sharing: keys =>
       machines(
         `JOIN (SELECT machine, count(*) AS n FROM machine_keys
