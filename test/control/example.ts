@@ -72,7 +72,7 @@ export function facts(
   macs: [Mac, ...Mac[]],
   { uuid, serial, board, chassis, memory = 8 }: Serials = {},
 ): Facts {
-  return factsSchema.parse({
+  const told = {
     bootMac: macs[0],
     firmware: 'uefi',
     cpu: {
@@ -94,7 +94,8 @@ export function facts(
       bios: {},
     },
     bmc: false,
-  })
+  }
+  return factsSchema.parse(JSON.parse(JSON.stringify(told))) // as it comes over HTTP: without what is undefined
 }
 
 /** The value of something that must not be refused. */
