@@ -38,7 +38,7 @@ export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
   const sockets = await openDhcpSockets({ address, dhcpPort, pxePort, clientPort })
   const { wildcard, unicast, broadcast, pxe } = sockets
   const routers = watchRouters({ clientPort, serverPort: dhcpPort, log })
-  const respond = createResponder({ ...o, clientPort, relayPort: dhcpPort })
+  const respond = createResponder({ ...o, available: sparing(o.available), clientPort, relayPort: dhcpPort })
   const counts = new Map<string, number>()
   const count = (what: string) => counts.set(what, (counts.get(what) ?? 0) + 1)
 
@@ -80,6 +80,21 @@ export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
     await sockets.close()
   }
   return { close, counters: () => Object.fromEntries(counts) }
+}
+
+const FRESH_MS = 1000
+
+/** Whether a program is there takes a look at the file system: once a second is enough, each packet is not. */
+function sparing(available: (program: string) => boolean): (program: string) => boolean {
+  const known = new Map<string, { there: boolean; until: number }>()
+  return program => {
+    const now = Date.now()
+    const before = known.get(program)
+    if (before && now < before.until) return before.there
+    const there = available(program)
+    known.set(program, { there, until: now + FRESH_MS })
+    return there
+  }
 }
 
 const ANSWERED_WITH: Record<ListenPort, string> = { dhcp: 'offers', pxe: 'acks' }

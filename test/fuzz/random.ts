@@ -1,0 +1,22 @@
+/** Chance that is the same for the same seed (mulberry32), so that what a fuzz run found can be found again. */
+export type Random = {
+  below(limit: number): number
+  pick<T>(from: readonly T[]): T
+  bytes(length: number): Buffer<ArrayBuffer>
+}
+
+export function chance(seed: number): Random {
+  let state = seed >>> 0
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+  const below = (limit: number) => Math.floor(next() * limit)
+  return {
+    below,
+    pick: from => from[below(from.length)] as (typeof from)[number],
+    bytes: length => Buffer.from(Array.from({ length }, () => below(256))),
+  }
+}
