@@ -16,6 +16,8 @@ export type MachineOptions = {
   cores?: number
   memoryMiB?: number
   nics?: NicModel[]
+  /** Index of the NIC to boot from; 0 unless told. */
+  bootNic?: number
   /** Sizes in bytes; `bootable` puts a GRUB on it that prints DISK_LINE. */
   disks?: { size: number; bus?: DiskBus; bootable?: boolean }[]
 }
@@ -85,13 +87,14 @@ async function specify(options: MachineOptions, n: number, folder: string) {
   const name = options.name ?? `m${n}`
   const nics = options.nics ?? [FIRMWARE[firmware].nic]
   return {
-    ...{ name, firmware, cores, memoryMiB },
+    ...{ name, firmware, cores, memoryMiB, bootNic: options.bootNic ?? 0 },
     uuid: `6d757374-6572-4c61-8000-${hex(n).padStart(12, '0')}`,
     serial: `LAB${String(n).padStart(4, '0')}`,
     nics: nics.map((model, i) => ({ model, mac: `52:54:00:4d:${hex(n)}:${hex(i)}` })),
     disks: await Promise.all(
       disks.map(async ({ size, bus = 'virtio', bootable = false }, i) => ({
         bus,
+        size,
         serial: `DISK-${n}-${i}`,
         image: await (bootable ? bootableDisk : emptyDisk)(join(folder, `${name}.disk${i}.img`), size),
       })),

@@ -14,6 +14,7 @@ export type DiskSpec = {
   readonly bus: DiskBus
   readonly image: string // a raw file
   readonly serial: string
+  readonly size: number // bytes
 }
 
 export type MachineSpec = {
@@ -23,8 +24,9 @@ export type MachineSpec = {
   readonly memoryMiB: number
   readonly uuid: string
   readonly serial: string
-  /** One per NIC; the first is the one that the firmware boots from. */
   readonly nics: readonly { readonly mac: string; readonly model: NicModel }[]
+  /** Which NIC the firmware boots from; 0 is the first on the PCI bus. */
+  readonly bootNic: number
   readonly disks: readonly DiskSpec[]
 }
 
@@ -51,8 +53,8 @@ export type LabMachine = {
 type Power = { service: Service; qmp: Qmp }
 
 export async function createMachine(lan: Lan, folder: string, spec: MachineSpec): Promise<LabMachine> {
-  const [boot] = spec.nics
-  if (!boot) throw new Error(`${spec.name}: a machine needs a NIC`)
+  const boot = spec.nics[spec.bootNic]
+  if (!boot) throw new Error(`${spec.name}: a machine needs a NIC to boot from`)
   const taps: string[] = []
   for (const _ of spec.nics) taps.push(await lan.addTap())
   const args = [...(await firmwareArgs(spec.firmware, folder, spec.name)), ...qemuArgs(spec, taps)]
@@ -120,7 +122,7 @@ function qemuArgs(spec: MachineSpec, taps: readonly string[]): string[] {
     ...['-smp', `${spec.cores},sockets=1,cores=${spec.cores},threads=1`, '-m', `${spec.memoryMiB}M`],
     ...['-chardev', 'socket,id=qmp,fd=3', '-mon', 'chardev=qmp,mode=control'],
     ...smbios(spec),
-    ...spec.nics.flatMap((nic, n) => nicArgs(spec.firmware, nic, n, taps[n] ?? '')),
+    ...spec.nics.flatMap((_, n) => nicArgs(spec, n, taps[n] ?? '')),
     ...(FIRMWARE[spec.firmware].plainRom ? FRAME_FILTER : []),
     ...spec.disks.flatMap(diskArgs),
   ]
@@ -144,11 +146,12 @@ const smbios = ({ uuid, serial, firmware }: MachineSpec) => [
   ...['-smbios', `type=2,manufacturer=Muster Lab,product=board,serial=B${serial}`],
 ]
 
-function nicArgs(firmware: LabFirmware, nic: MachineSpec['nics'][number], n: number, tap: string): string[] {
-  const bootIndex = n === 0 ? ',bootindex=1' : ''
+function nicArgs({ firmware, nics, bootNic }: MachineSpec, n: number, tap: string): string[] {
+  const { model, mac } = nics[n] ?? { model: FIRMWARE[firmware].nic, mac: '' }
+  const bootIndex = n === bootNic ? ',bootindex=1' : ''
   return [
     ...['-netdev', `tap,id=net${n},ifname=${tap},script=no,downscript=no`],
-    ...['-device', `${nic.model},netdev=net${n},mac=${nic.mac}${FIRMWARE[firmware].nicExtra}${bootIndex}`],
+    ...['-device', `${model},netdev=net${n},mac=${mac}${FIRMWARE[firmware].nicExtra}${bootIndex}`],
   ]
 }
 
