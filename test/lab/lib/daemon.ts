@@ -52,7 +52,7 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
       logFile: join(folder, 'daemon.log'),
     })
     log = service.output
-    await log.waitFor(/"msg":"serving"/, START_MS)
+    await log.waitFor(/"msg":"ready"/, START_MS)
   }
 
   async function api<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -38,6 +38,7 @@ export async function createLab(label: string): Promise<Lab> {
   const folder = await createRunFolder(label)
   const lan = await createLan()
   const machines: LabMachine[] = []
+  let named = 0
   const close = async () => {
     await Promise.all(machines.map(machine => machine.powerOff()))
     await lan.close()
@@ -51,7 +52,7 @@ export async function createLab(label: string): Promise<Lab> {
       daemon: await createDaemon(lan, folder),
       machines,
       async addMachine(options) {
-        const machine = await createMachine(lan, folder, await specify(options, machines.length + 1, folder))
+        const machine = await createMachine(lan, folder, await specify(options, ++named, folder))
         machines.push(machine)
         return machine
       },

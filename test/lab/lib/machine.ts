@@ -75,7 +75,9 @@ export async function createMachine(lan: Lan, folder: string, spec: MachineSpec)
     const rom = FIRMWARE[spec.firmware].plainRom
       ? disguise(extraPipe(service, 4), extraPipe(service, 5))
       : undefined
-    const qmp = await connectQmp(extraPipe(service, 3))
+    const qmp = await connectQmp(extraPipe(service, 3)).catch((cause: unknown) => {
+      throw new Error(`cannot switch ${spec.name} on: ${service.output.text()}`, { cause })
+    })
     qmp.on('RESET', () => {
       resets++
       rom?.reset()

@@ -78,6 +78,7 @@ function startSupervisor(id: string): { close(): Promise<void> } {
   child.unref()
   return {
     async close() {
+      child.ref()
       child.stdin.end()
       await exited
     },
