@@ -14,10 +14,11 @@ const hardwareText = z
   .max(256)
   .transform(value => tidy(value) || undefined)
 
+/** iPXE writes a `uint8` setting as `0x4`, and the `int32` of memsize in decimal. */
 const wholeNumber = (max: number) =>
   z
     .string()
-    .regex(/^\d{1,9}$/, 'is not a whole number')
+    .regex(/^(\d{1,9}|0x[0-9a-f]{1,7})$/i, 'is not a whole number')
     .transform(Number)
     .refine(value => value <= max, `is more than ${max}`)
     .transform(value => value || undefined)

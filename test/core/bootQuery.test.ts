@@ -8,6 +8,7 @@ for (const [name, query, want] of [
   ['the MAC alone', { mac: '52-54-00-12-34-56' }, { mac }],
   ['what the machine lacks is absent', { mac, uuid: '', serial: '', cores: '', memsize: '' }, { mac }],
   ['0 cores: SMBIOS before 2.5', { mac, cores: '0' }, { mac }],
+  ['iPXE writes uint8 in hex', { mac, cores: '0x4' }, { mac, cores: 4 }],
   ['numbers', { mac, cores: '4', memsize: '16384' }, { mac, cores: 4, memsize: 16384 }],
   ['the board', { mac, 'board-serial': 'B1' }, { mac, boardSerial: 'B1' }],
   ['padded text', { mac, product: '  OptiPlex\t7010 \u0000' }, { mac, product: 'OptiPlex 7010' }],
