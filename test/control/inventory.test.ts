@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import t from 'tap'
 import type { Inventory } from '../../src/control/inventory.js'
+import { createWaiting } from '../../src/control/sightings.js'
 import type { Facts } from '../../src/core/facts.js'
 import type { Machine } from '../../src/core/machine.js'
 import { isRefusal } from '../../src/core/refusal.js'
@@ -75,12 +76,15 @@ t.test('a packet is listed without a flush, in a moment', async t => {
 })
 
 t.test('more sightings than fit are dropped and counted', async t => {
-  const { inventory, close } = await inventoryIn(t)
-  for (let n = 0; n < 5_000; n++) inventory.sighted(sighting(mac(`5254${n.toString(16).padStart(8, '0')}`)))
-  t.same(inventory.counters(), { sightingsDropped: 5_000 - 4_096 })
-  inventory.sighted(sighting(mac('525400000001')))
-  t.same(inventory.counters(), { sightingsDropped: 5_000 - 4_096 }, 'what waits already costs nothing')
-  await close()
+  const waiting = createWaiting()
+  const nth = (n: number) => sighting(mac(`5254${n.toString(16).padStart(8, '0')}`))
+  for (let n = 0; n < 5_000; n++) waiting.add(nth(n))
+  t.equal(waiting.dropped(), 5_000 - 4_096)
+  waiting.add(nth(1))
+  t.equal(waiting.dropped(), 5_000 - 4_096, 'what waits already costs nothing')
+  t.same(waiting.takeOf(nth(1).mac), [nth(1)])
+  t.equal(waiting.takeAll().sightings.length, 4_095)
+  t.ok(waiting.empty())
 })
 
 t.test('posting again', async t => {
