@@ -1,7 +1,9 @@
 import { type Row, table, verdict } from './rows.js'
 
 /** `npm run bench [-- NAME…]`: every bench, or the named ones, one after the other, as one table of ratios. */
-const BENCHES: Record<string, () => Promise<{ run(): Promise<Row[]> }>> = {}
+const BENCHES: Record<string, () => Promise<{ run(): Promise<Row[]> }>> = {
+  http: () => import('./http.js'),
+}
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in BENCHES))
