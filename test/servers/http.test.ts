@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { run } from '../fuzz/http.js'
 import { ask, startServices } from '../support/http.js'
 
 /** A connection that says what it is told to; all it hears is in `heard`, and its end is awaited with `ended`. */
@@ -95,4 +96,11 @@ t.test('close lets an answer under way finish and takes no more', async t => {
 t.test('a port that is taken rejects with the code', async t => {
   const { port } = await startServices(t)
   await t.rejects(startServices(t, { port }), { code: 'EADDRINUSE', port })
+})
+
+t.test('mutated input of machines: a short fuzz run', async t => {
+  const { packets, outcomes, slowestMs } = await run(1, 1_000)
+  t.equal(packets, 1_000)
+  t.ok(outcomes.query && outcomes.facts && outcomes.range, 'some input stays valid')
+  t.ok(slowestMs < 2_000, `no input takes long: ${slowestMs} ms`)
 })
