@@ -9,18 +9,20 @@ import type { TftpOption } from '../wire/tftp.js'
 export type Terms = {
   readonly blksize: number // bytes of data per packet
   readonly windowsize: number // packets per acknowledgement
-  readonly timeout: number // milliseconds until the first retransmission
+  readonly timeout: number // ms until a retransmission; doubles with each
+  readonly adaptive: boolean // the client named no timeout of its own
   readonly oack: readonly TftpOption[] // empty: no OACK, the first DATA answers
 }
 
 export type Transfer = {
   readonly terms: Terms
   readonly blocks: number // DATA packets that the file makes, the short or empty last one included
+  readonly began: number // ms
   readonly acked: number // the client has everything up to here; -1 while the OACK is not acknowledged
   readonly sent: number // the last block under way
-  readonly retries: number
-  readonly began: number // ms
-  readonly deadline: number // ms; then `timedOut` is due
+  readonly sentAt: number // ms; when the blocks after `acked` were sent
+  readonly retries: number // times that they were sent again
+  readonly slowest: number // ms; the longest that the client took for an answer so far, 0 before the first
 }
 
 export type Action =
@@ -38,12 +40,14 @@ const MIN_BLKSIZE = 8 // RFC 2348
 const MAX_BLKSIZE = 65_464
 const IP_UDP_TFTP = 32 // 20 + 8 + 4 bytes of headers: many ROMs cannot put fragments together again
 const MAX_WINDOWSIZE = 64 // 64 full Ethernet frames fit Linux' default receive buffer of 208 KiB
-const FIRST_TIMEOUT = 1000
+const TIMEOUT = 1000 // ms
 const LONGEST_TIMEOUT = 8000
+const EARLIEST_TIMEOUT = 250 // ms; a firmware that draws its progress may pause for some tens
 const MAX_RETRIES = 5
 const DUPLICATE_WITHIN = 250 // ms; see `repeated`
 
 const WAIT: Action = { kind: 'wait' }
+const OACK: Action = { kind: 'send', first: 0, last: 0 }
 
 function integer(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) ? Number(text) : undefined
@@ -81,28 +85,40 @@ export function negotiate(options: readonly TftpOption[], size: number, mtu: num
   return {
     blksize: granted.get('blksize') ?? DEFAULT_BLKSIZE,
     windowsize: granted.get('windowsize') ?? 1,
-    timeout: seconds ? seconds * 1000 : FIRST_TIMEOUT,
+    timeout: seconds ? seconds * 1000 : TIMEOUT,
+    adaptive: seconds === undefined,
     oack,
   }
 }
 
-function send(transfer: Transfer, first: number, last: number, now: number): Step {
-  const { timeout } = transfer.terms
-  const wait = Math.min(timeout * 2 ** transfer.retries, Math.max(timeout, LONGEST_TIMEOUT))
-  return [
-    { ...transfer, sent: last, deadline: now + wait },
-    { kind: 'send', first, last },
-  ]
+/**
+ * When `timedOut` is due, ms. RFC 1123 section 4.2.3.2 demands a timeout that adapts: to a client that answers fast the
+ * first retransmission goes early. The later ones wait for the full timeout and more, since the client may be busy.
+ */
+function deadline({ terms, retries, slowest, sentAt }: Transfer): number {
+  const { timeout, adaptive } = terms
+  const early = Math.min(Math.max(4 * slowest, EARLIEST_TIMEOUT), timeout)
+  const first = adaptive && slowest > 0 ? early : timeout
+  if (retries === 0) return sentAt + first
+  return sentAt + Math.min(Math.max(first, timeout / 2) * 2 ** retries, Math.max(timeout, LONGEST_TIMEOUT))
 }
 
-const windowEnd = (t: Transfer, acked: number) => Math.min(acked + t.terms.windowsize, t.blocks)
+/** The window after `acked`. */
+function onward(t: Transfer, acked: number, slowest: number, now: number): Step {
+  const sent = Math.min(acked + t.terms.windowsize, t.blocks)
+  const { terms, blocks, began } = t // named one by one: this runs for every packet, a spread costs twice as much
+  return [
+    { terms, blocks, began, acked, sent, sentAt: now, retries: 0, slowest },
+    { kind: 'send', first: acked + 1, last: sent },
+  ]
+}
 
 /** Starts (or starts again) a transfer of `size` bytes. */
 export function begin(terms: Terms, size: number, now: number): Step {
   const blocks = Math.floor(size / terms.blksize) + 1
-  const fresh = { terms, blocks, acked: 0, sent: 0, retries: 0, began: now, deadline: now }
-  if (terms.oack.length > 0) return send({ ...fresh, acked: -1 }, 0, 0, now)
-  return send(fresh, 1, windowEnd(fresh, 0), now)
+  const fresh = { terms, blocks, began: now, acked: 0, sent: 0, sentAt: now, retries: 0, slowest: 0 }
+  if (terms.oack.length === 0) return onward(fresh, 0, 0, now)
+  return [{ ...fresh, acked: -1 }, OACK]
 }
 
 /**
@@ -114,20 +130,35 @@ export function acknowledged(transfer: Transfer, block: number, now: number): St
   const ahead = (block - transfer.acked) & 0xffff
   if (ahead === 0 || ahead > transfer.sent - transfer.acked) return [transfer, WAIT]
   const acked = transfer.acked + ahead
-  const moved = { ...transfer, acked, retries: 0 }
-  if (acked === transfer.blocks) return [moved, { kind: 'end', outcome: 'complete' }]
-  return send(moved, acked + 1, windowEnd(moved, acked), now)
+  if (acked === transfer.blocks)
+    return [
+      { ...transfer, acked },
+      { kind: 'end', outcome: 'complete' },
+    ]
+  // The answer to a retransmission may be the late answer to the original: it tells no time (Karn).
+  const took = transfer.retries > 0 ? 0 : now - transfer.sentAt
+  return onward(transfer, acked, Math.max(transfer.slowest, took), now)
+}
+
+/**
+ * How many ms a timer may sleep before it calls `timedOut` (again). Never longer than the shortest timeout, so that a
+ * sleeper need not be woken when an answer shortens a wait that had grown.
+ */
+export function nextLook(transfer: Transfer, now: number): number {
+  const { timeout, adaptive } = transfer.terms
+  return Math.max(0, Math.min(deadline(transfer) - now, adaptive ? EARLIEST_TIMEOUT : timeout))
 }
 
 /** To be called when the deadline may have passed: sends what is unacknowledged again, or gives up. */
 export function timedOut(transfer: Transfer, now: number): Step {
-  if (now < transfer.deadline) return [transfer, WAIT]
-  if (transfer.retries >= MAX_RETRIES)
-    return [
-      transfer,
-      { kind: 'end', outcome: transfer.sent === transfer.blocks ? 'unconfirmed' : 'timed-out' },
-    ]
-  return send({ ...transfer, retries: transfer.retries + 1 }, transfer.acked + 1, transfer.sent, now)
+  if (now < deadline(transfer)) return [transfer, WAIT]
+  const { acked, sent, blocks, retries } = transfer
+  if (retries >= MAX_RETRIES)
+    return [transfer, { kind: 'end', outcome: sent === blocks ? 'unconfirmed' : 'timed-out' }]
+  return [
+    { ...transfer, retries: retries + 1, sentAt: now },
+    { kind: 'send', first: acked + 1, last: sent },
+  ]
 }
 
 /**

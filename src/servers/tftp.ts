@@ -29,7 +29,6 @@ export type TftpServer = {
 }
 
 const DEFAULT_MTU = 1500
-const SWEEP = 100 // ms between two looks at the deadlines, which are seconds
 const REQUEST_BUFFER = 1 << 20 // bytes; a room full of machines asks at once. The kernel may grant less
 
 const key = (peer: RemoteInfo) => `${peer.address}:${peer.port}`
@@ -124,16 +123,10 @@ export async function startTftp(o: TftpOptions): Promise<TftpServer> {
   await listening
   listener.on('error', err => log.error({ err }, 'listener'))
 
-  const sweep = setInterval(() => {
-    const now = performance.now()
-    for (const session of sessions.values()) session.tick(now)
-  }, SWEEP)
-
   return {
     port: listener.address().port,
     counters: () => ({ ...count, active: sessions.size }),
     async close() {
-      clearInterval(sweep)
       for (const session of sessions.values()) session.stop()
       listener.close()
       await once(listener, 'close')

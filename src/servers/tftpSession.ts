@@ -3,6 +3,7 @@ import {
   type Action,
   acknowledged,
   begin,
+  nextLook,
   type Outcome,
   repeated,
   type Terms,
@@ -57,6 +58,7 @@ export class TftpSession {
   #highest = -1 // the last block that was ever sent
   #resent = 0
   #began = performance.now()
+  #timer: NodeJS.Timeout | undefined
   #over = false
 
   constructor(o: SessionOptions) {
@@ -75,7 +77,10 @@ export class TftpSession {
     this.#socket = createSocket({ type: 'udp4', lookup: literal })
     this.#socket.on('message', (bytes, from) => this.#received(bytes, from))
     this.#socket.on('error', error => this.#end('aborted', error.message))
-    this.#socket.bind(0, this.#o.local, () => this.#do(begin(terms, file.length, performance.now())))
+    this.#socket.bind(0, this.#o.local, () => {
+      this.#do(begin(terms, file.length, performance.now()))
+      this.#watch()
+    })
   }
 
   /** The same port asks again. @returns false when it wants something else: end this session, make another. */
@@ -85,10 +90,6 @@ export class TftpSession {
     return true
   }
 
-  tick(now: number) {
-    if (this.#transfer && now >= this.#transfer.deadline) this.#do(timedOut(this.#transfer, now))
-  }
-
   stop() {
     this.#end('stopped')
   }
@@ -96,6 +97,7 @@ export class TftpSession {
   /** Frees the socket and says nothing to anybody. */
   drop() {
     this.#over = true
+    clearTimeout(this.#timer)
     this.#socket?.close()
     this.#socket = undefined
   }
@@ -116,6 +118,14 @@ export class TftpSession {
     this.#transfer = transfer
     if (action.kind === 'send') for (let b = action.first; b <= action.last; b++) this.#send(b)
     else if (action.kind === 'end') this.#end(action.outcome)
+  }
+
+  /** One timer that looks a few times a second and is not touched per packet. */
+  #watch() {
+    if (!this.#transfer) return
+    const now = performance.now()
+    this.#do(timedOut(this.#transfer, now))
+    if (!this.#over) this.#timer = setTimeout(() => this.#watch(), Math.ceil(nextLook(this.#transfer, now)))
   }
 
   #send(block: number) {

@@ -4,6 +4,7 @@ import {
   acknowledged,
   begin,
   negotiate,
+  nextLook,
   repeated,
   requestedName,
   type Terms,
@@ -53,7 +54,7 @@ function happens(transfer: Transfer, event: string, size: number, now: number) {
 
 function story(name: string, terms: Partial<Terms>, size: number, rows: readonly Row[]) {
   t.test(name, async t => {
-    const full = { blksize: 512, windowsize: 1, timeout: 1000, oack: [], ...terms }
+    const full = { blksize: 512, windowsize: 1, timeout: 1000, adaptive: true, oack: [], ...terms }
     let [transfer, action] = begin(full, size, 0)
     for (const [at, event, answer] of rows) {
       if (event !== 'begin') [transfer, action] = happens(transfer, event, size, at)
@@ -114,11 +115,12 @@ story('a loss within a window: on from the last ACK', { oack, windowsize: 4 }, 5
   [3, 'ack 6', '7-10'],
 ])
 story('a loss after a window that was waited for', { oack, windowsize: 4 }, 512 * 20, [
-  [1, 'ack 0', '1-4'],
-  [1001, 'time', '1-4'],
-  [1002, 'ack 4', '5-8'],
-  [2001, 'time', '-'],
-  [2002, 'time', '5-8'],
+  [900, 'ack 0', '1-4'],
+  [1899, 'time', '-'],
+  [1900, 'time', '1-4'],
+  [1901, 'ack 4', '5-8'],
+  [2900, 'time', '-'],
+  [2901, 'time', '5-8'],
 ])
 story('retransmissions grow, five at most', {}, 2000, [
   [999, 'time', '-'],
@@ -137,12 +139,36 @@ story('an ACK starts the count of retransmissions again', {}, 2000, [
   [3001, 'ack 1', '2-2'],
   [4000, 'time', '-'],
   [4001, 'time', '2-2'],
+  [6000, 'time', '-'],
+  [6001, 'time', '2-2'],
 ])
-story("the client's own timeout", { timeout: 3000 }, 2000, [
-  [2999, 'time', '-'],
-  [3000, 'time', '1-1'],
-  [8999, 'time', '-'],
-  [9000, 'time', '1-1'],
+story('a client that answers fast is helped early', {}, 2000, [
+  [1, 'ack 1', '2-2'],
+  [250, 'time', '-'],
+  [251, 'time', '2-2'],
+  [1250, 'time', '-'],
+  [1251, 'time', '2-2'],
+  [3251, 'time', '2-2'],
+])
+story('one slow answer makes it patient again', {}, 2000, [
+  [1, 'ack 1', '2-2'],
+  [201, 'ack 2', '3-3'],
+  [202, 'ack 3', '4-4'],
+  [1001, 'time', '-'],
+  [1002, 'time', '4-4'],
+])
+story('the answer to a retransmission tells no time', {}, 2000, [
+  [1000, 'time', '1-1'],
+  [1001, 'ack 1', '2-2'],
+  [2000, 'time', '-'],
+  [2001, 'time', '2-2'],
+])
+story("the client's own timeout", { timeout: 3000, adaptive: false }, 2000, [
+  [1, 'ack 1', '2-2'],
+  [3000, 'time', '-'],
+  [3001, 'time', '2-2'],
+  [9000, 'time', '-'],
+  [9001, 'time', '2-2'],
 ])
 story('the last ACK may be missing', {}, 10, [
   [1000, 'time', '1-1'],
@@ -169,10 +195,25 @@ story('a client that starts again is served from the start', { oack }, 2000, [
   [1001, 'ack 0', '1-1'],
 ])
 
+for (const [name, terms, now, want] of [
+  ['a quarter of a second ahead', {}, 0, 250],
+  ['at the deadline when that is nearer', {}, 900, 100],
+  ['at once when it has passed', {}, 2000, 0],
+  ["at the client's own timeout", { adaptive: false, timeout: 3000 }, 0, 3000],
+] as const)
+  t.test(`the next look is ${name}`, async t => {
+    const full = { blksize: 512, windowsize: 1, timeout: 1000, adaptive: true, oack: [], ...terms }
+    t.equal(nextLook(begin(full, 10, 0)[0], now), want)
+  })
+
 for (const windowsize of [1, 16, 64])
   t.test(`block numbers roll over at window ${windowsize}`, async t => {
     const size = 70_000 * 8
-    let [transfer, action] = begin({ blksize: 8, windowsize, timeout: 1000, oack: [] }, size, 0)
+    let [transfer, action] = begin(
+      { blksize: 8, windowsize, timeout: 1000, adaptive: true, oack: [] },
+      size,
+      0,
+    )
     let next = 1
     while (action.kind === 'send') {
       if (action.first !== next) return t.equal(action.first, next)
