@@ -162,12 +162,11 @@ export function timedOut(transfer: Transfer, now: number): Step {
 }
 
 /**
- * The very same request once more from the same port. A copy that the network made comes within milliseconds; a
- * client that starts again has waited before, or was restarted. A copy must not undo the progress that was made.
+ * The very same request once more from the same port. A copy that the network made comes within milliseconds and must
+ * not undo the progress that was made, nor bring a second OACK, which ends atftp. Later it is a client that starts again.
  */
 export function repeated(transfer: Transfer, size: number, now: number): Step {
-  const answered = transfer.acked > (transfer.terms.oack.length > 0 ? -1 : 0)
-  if (answered && now - transfer.began < DUPLICATE_WITHIN) return [transfer, WAIT]
+  if (now - transfer.began < DUPLICATE_WITHIN) return [transfer, WAIT]
   return begin(transfer.terms, size, now)
 }
 
