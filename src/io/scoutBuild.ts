@@ -56,8 +56,11 @@ export async function buildScout(o: ScoutBuild): Promise<{ manifest: Manifest; b
 export async function readManifest(stateDir: string): Promise<Manifest | undefined> {
   const text = await readFile(join(stateDir, 'scout', 'manifest.json'), 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
-  const parsed = manifestSchema.safeParse(JSON.parse(text))
-  return parsed.success ? parsed.data : undefined
+  try {
+    return manifestSchema.parse(JSON.parse(text))
+  } catch {
+    return undefined // damaged, or of another version of muster
+  }
 }
 
 /** Words of a recipe's list, comments left out. */
