@@ -11,6 +11,7 @@ export function routerWarning(offer: Packet | Malformed): string | undefined {
   if (isMalformed(offer)) return undefined
   const type = offer.options.get(OPT.messageType)?.[0]
   if (type !== MESSAGE.offer && type !== MESSAGE.ack) return undefined
+  if (offer.yiaddr === '0.0.0.0') return undefined // a ProxyDHCP server, of which PXEClient is expected
   if (offer.options.get(OPT.vendorClass)?.toString('latin1').startsWith('PXEClient'))
     return 'its offers carry option 60 PXEClient: UEFI machines take it for their boot server and ignore us'
   if (subOption(offer.options.get(OPT.ipxe), NO_PXEDHCP)?.some(byte => byte !== 0))

@@ -340,7 +340,12 @@ const FACTS: readonly (readonly [string, (t: Test) => void])[] = [
     '22 a router that sends option 175.176=1 silences us: warned about',
     t => {
       const offer = (value: number) =>
-        asked({ type: MESSAGE.offer, vendorClass: 'x', options: [[175, Buffer.of(176, 1, value)]] })
+        asked({
+          type: MESSAGE.offer,
+          yiaddr: '10.0.0.9',
+          vendorClass: 'x',
+          options: [[175, Buffer.of(176, 1, value)]],
+        })
       t.match(routerWarning(offer(1)), /175\.176/)
       t.equal(routerWarning(offer(0)), undefined)
     },
@@ -435,7 +440,7 @@ const FACTS: readonly (readonly [string, (t: Test) => void])[] = [
     'router: an offer with option 60 PXEClient is warned about (EDK2 then talks to the router)',
     t => {
       const offer = (vendorClass: string, type: number = MESSAGE.offer) =>
-        routerWarning(asked({ type, vendorClass }))
+        routerWarning(asked({ type, yiaddr: '10.0.0.9', vendorClass }))
       t.match(offer('PXEClient'), /PXEClient/)
       t.equal(offer('something'), undefined)
       t.equal(offer('PXEClient', MESSAGE.discover), undefined, 'a client says so by right')
