@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { basename } from 'node:path'
 import yargs, { type Argv } from 'yargs'
+import { explainCommand, explainUsage } from './cli/explain.js'
 import { changes } from './commands/changes.js'
 import { type Command, EXIT, type Exit, usageOf } from './commands/command.js'
 import { describeSystem } from './commands/describeSystem.js'
@@ -9,7 +10,6 @@ import { events } from './commands/events.js'
 import { savePackets } from './commands/savePackets.js'
 import { status } from './commands/status.js'
 import { VERSION } from './config/version.js'
-import { didYouMean } from './config.js'
 import { scoutBuild } from './local/scout.js'
 import { serve } from './local/serve.js'
 
@@ -50,7 +50,7 @@ function parserOf(words: string[], finish: (code: Exit) => void): Argv {
     .wrap(100)
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(message)
+      throw error ?? new UsageError(explainCommand(message, words))
     })
   for (const command of COMMANDS) addCommand(parser, words, command, finish)
   return parser
@@ -60,43 +60,36 @@ function parserOf(words: string[], finish: (code: Exit) => void): Argv {
 function addCommand(parser: Argv, words: string[], command: Command, finish: (code: Exit) => void): void {
   const [group = '', name] = command.name.split(' ')
   if (name === undefined) {
-    addPlain(parser, words, command, finish)
+    addPlain(parser, words, command, group, finish)
     return
   }
   const inner = (y: Argv) => {
-    addPlain(y, words, { ...command, name }, finish)
+    addPlain(y, words, command, name, finish)
     return y.demandCommand(1, `Which command of ${group}?`)
   }
   parser.command(group, command.summary, inner)
 }
 
-function addPlain(parser: Argv, words: string[], command: Command, finish: (code: Exit) => void): void {
+function addPlain(
+  parser: Argv,
+  words: string[],
+  command: Command,
+  name: string,
+  finish: (code: Exit) => void,
+): void {
   const operandNames = Object.keys(command.operands ?? {})
-  const known = Object.keys(command.options)
   const describe = (y: Argv) => {
-    for (const [name, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
-      y.positional(name, { type: 'string', ...operand })
+    for (const [word, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
+      y.positional(word, { type: 'string', ...operand })
     y.options(command.options).fail((message, error) => {
-      throw error ?? new UsageError(explainUnknown(message, words, known))
+      throw error ?? new UsageError(explainUsage(message, words, command))
     })
     for (const [example, means] of command.examples) y.example(example, means)
   }
-  parser.command(usageOf(command), command.summary, describe, async args => {
+  parser.command(usageOf({ ...command, name }), command.summary, describe, async args => {
     const given = operandNames.map(name => [name, [args[name] ?? []].flat().map(String)])
     finish(await command.run({ ...args, operands: Object.fromEntries(given) }, contextOf()))
   })
-}
-
-/** yargs names what it does not know, without dashes: an option is told from a word by looking again. */
-function explainUnknown(message: string, words: readonly string[], known: readonly string[]): string {
-  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]
-  if (!unknown) return message
-  const told = unknown.split(', ').map(name => {
-    const given = words.find(word => word.replace(/^-+/, '').replace(/=.*/, '') === name) ?? name
-    if (!given.startsWith('-')) return `nothing is expected after the operands, but there is '${given}'`
-    return `there is no option ${given.replace(/=.*/, '')}${didYouMean(name, [...known, 'help', 'version'], '--')}`
-  })
-  return told.join('; ')
 }
 
 const contextOf = () => ({

@@ -1,7 +1,6 @@
 import type { Options } from 'yargs'
 import { type Context, command, EXIT, type Exit } from '../commands/command.js'
 import { type Config, loadConfig, SETTINGS } from '../config.js'
-import { explain, probePorts, runDaemon } from '../main.js'
 
 /** Every setting is a flag; its text is judged in config.ts, so that all sources are refused alike. */
 const flags: Record<string, Options> = Object.fromEntries(
@@ -34,6 +33,7 @@ export const serve = command({
       return EXIT.usage
     }
     if (args['dry-run']) return await tryOut(config, context)
+    const { runDaemon } = await daemon()
     const fault = await runDaemon(config)
     if (fault) context.err(`muster: ${fault}`)
     // A part that could not be closed must not keep the process; nothing else holds this timer.
@@ -42,7 +42,11 @@ export const serve = command({
   },
 })
 
+/** Loaded when it is wanted: the other commands start in half the time without it. */
+const daemon = () => import('../main.js')
+
 async function tryOut(config: Config, { out, err }: Context): Promise<Exit> {
+  const { explain, probePorts } = await daemon()
   const fault = await probePorts(config).catch((cause: unknown) => explain(cause, config))
   if (fault) err(`muster: ${fault}`)
   else for (const [key, value] of Object.entries(config)) out(`${key} ${[value].flat().join(',')}`)

@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { golden } from './golden.js'
+
+const PROGRAM = new URL('../dist/cli.js', import.meta.url).pathname
+const dir = mkdtempSync(join(tmpdir(), 'muster-cli-'))
+t.teardown(() => rmSync(dir, { recursive: true }))
+t.jobs = 2
+
+/** Runs the program as a shell does: about 0.2 s a call, so the other tests run commands in this process. */
+function muster(words: readonly string[], program = PROGRAM) {
+  const env = { PATH: process.env.PATH, MUSTER_STATE_DIR: dir, MUSTER_CONFIG: '/dev/null' }
+  return new Promise<{ exit: number; stdout: string; stderr: string }>(resolve =>
+    execFile(process.execPath, [program, ...words], { env, timeout: 10_000 }, (error, stdout, stderr) =>
+      resolve({ exit: Number(error?.code ?? 0), stdout, stderr }),
+    ),
+  )
+}
+
+t.test('help', async t => golden(t, 'test/golden/commands/help.txt', (await muster(['--help'])).stdout))
+t.test('version', async t => t.match(await muster(['--version']), { exit: 0, stdout: /^\d+\.\d+\.\d+\n$/ }))
+t.test('completion', async t =>
+  t.match(await muster(['completion']), { exit: 0, stdout: /complete.* muster/ }),
+)
+
+for (const [words, stderr] of [
+  ['', /^muster: Which command\?/],
+  ['protect-sytem node-1', /^muster: there is no command 'protect-sytem' \(did you mean protect-system\?\)/],
+  ['frobnicate', /^muster: there is no command 'frobnicate'/],
+  ['scout buld', /did you mean build/],
+  ['describe-systems --colums id', /^muster: there is no option --colums \(did you mean --columns\?\)/],
+  ['status node-1', /^muster: there is no place for 'node-1': muster status\n/],
+  ['protect-system', /^muster: something is missing: muster protect-system <systems\.\.>\n/],
+  ['set-local-boot x node-1', /^muster: how must be one of auto, sanboot, exit, exit-1, not 'x'\n/],
+  ['serve --dhcp-port x', /^muster: --dhcp-port must be a whole number from 1 to 65535, not 'x'\n$/],
+] as const)
+  t.test(`wrong usage: ${words}`, async t =>
+    t.match(await muster(words.split(' ').filter(Boolean)), { exit: 2, stdout: '', stderr }),
+  )
+
+t.test('a link called muster-COMMAND is the command', async t => {
+  const link = join(dir, 'muster-protect-system')
+  symlinkSync(PROGRAM, link)
+  t.match(await muster(['--help'], link), { exit: 0, stdout: /^muster protect-system <systems/ })
+})
