@@ -1,31 +1,10 @@
 #!/usr/bin/env node
 import { basename } from 'node:path'
 import yargs, { type Argv } from 'yargs'
+import { COMMANDS, EXIT_CODES } from './cli/commands.js'
 import { explainCommand, explainUsage } from './cli/explain.js'
-import { changes } from './commands/changes.js'
 import { type Command, EXIT, type Exit, usageOf } from './commands/command.js'
-import { describeSystem } from './commands/describeSystem.js'
-import { describeSystems } from './commands/describeSystems.js'
-import { events } from './commands/events.js'
-import { savePackets } from './commands/savePackets.js'
-import { status } from './commands/status.js'
 import { VERSION } from './config/version.js'
-import { scoutBuild } from './local/scout.js'
-import { serve } from './local/serve.js'
-
-const COMMANDS: readonly Command[] = [
-  serve,
-  describeSystems,
-  describeSystem,
-  events,
-  ...changes,
-  savePackets,
-  status,
-  scoutBuild,
-]
-
-const EXIT_CODES = `Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage or settings, \
-${EXIT.notFound} no such system, ${EXIT.refused} refused in the present state, ${EXIT.unreachable} the daemon does not answer.`
 
 class UsageError extends Error {}
 

@@ -1,0 +1,28 @@
+import { changes } from '../commands/changes.js'
+import { type Command, EXIT } from '../commands/command.js'
+import { describeSystem } from '../commands/describeSystem.js'
+import { describeSystems } from '../commands/describeSystems.js'
+import { events } from '../commands/events.js'
+import { savePackets } from '../commands/savePackets.js'
+import { status } from '../commands/status.js'
+import { installService } from '../local/installService.js'
+import { replay } from '../local/replayCommand.js'
+import { scoutBuild } from '../local/scout.js'
+import { serve } from '../local/serve.js'
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  serve,
+  describeSystems,
+  describeSystem,
+  events,
+  ...changes,
+  status,
+  savePackets,
+  replay,
+  scoutBuild,
+  installService,
+]
+
+export const EXIT_CODES = `Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage or settings, \
+${EXIT.notFound} no such system, ${EXIT.refused} refused in the present state, ${EXIT.unreachable} the daemon does not answer.`
