@@ -4,10 +4,6 @@ import { COMMANDS, EXIT_CODES } from '../../src/cli/commands.js'
 import { type Command, usageOf } from '../../src/commands/command.js'
 import { golden } from '../golden.js'
 
-t.test('docs/commands.md describes every command', async t =>
-  golden(t, 'docs/commands.md', `${INTRODUCTION}\n${COMMANDS.map(section).join('\n')}`),
-)
-
 const INTRODUCTION = `# Commands
 
 \`muster COMMAND --help\` tells the same in the shell; \`eval "$(muster completion)"\` completes commands and options there. A
@@ -44,3 +40,7 @@ function option([name, o]: [string, Options]): string {
   const otherwise = o.default === undefined || o.default === false ? '' : `; ${o.default} unless given`
   return `- \`--${name}\`: ${o.describe}${choices}${otherwise}`
 }
+
+t.test('docs/commands.md describes every command', async t =>
+  golden(t, 'docs/commands.md', `${INTRODUCTION}\n${COMMANDS.map(section).join('\n')}`),
+)

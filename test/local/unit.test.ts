@@ -18,7 +18,7 @@ for (const [name, settings, want] of [
     const line = unitFile({ ...usual, settings })
       .split('\n')
       .find(l => l.startsWith('ExecStart='))
-    t.ok(line?.includes(want), line)
+    t.ok(line?.includes(want), `${line} has ${want}`)
   })
 
 for (const [program, want] of [
