@@ -14,7 +14,7 @@ t.jobs = 2
 function muster(words: readonly string[], program = PROGRAM) {
   const env = { PATH: process.env.PATH, MUSTER_STATE_DIR: dir, MUSTER_CONFIG: '/dev/null' }
   return new Promise<{ exit: number; stdout: string; stderr: string }>(resolve =>
-    execFile(process.execPath, [program, ...words], { env, timeout: 10_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, [program, ...words], { env, timeout: 60_000 }, (error, stdout, stderr) =>
       resolve({ exit: Number(error?.code ?? 0), stdout, stderr }),
     ),
   )
