@@ -66,6 +66,7 @@ export type InventoryOptions = {
 }
 
 const FLUSH_MS = 200
+const FLUSH_BATCH = 128 // in one transaction: a machine that boots waits for the one before it
 const PRUNE_EVERY = 256 // events
 const PRUNE_BATCH = 1_000
 
@@ -103,10 +104,14 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
     await pruning
     if (waiting.empty()) return
     const { sightings, alive } = waiting.takeAll()
-    await commit(async act => {
-      for (const sighting of sightings) await see(act, sighting)
-      for (const [machine, at] of alive) await act.tx.touch(machine, at)
-    })
+    for (let from = 0; from < sightings.length; from += FLUSH_BATCH)
+      await commit(async act => {
+        for (const sighting of sightings.slice(from, from + FLUSH_BATCH)) await see(act, sighting)
+      })
+    if (alive.length > 0)
+      await commit(async act => {
+        for (const [machine, at] of alive) await act.tx.touch(machine, at)
+      })
   }
 
   const writeBehind = () => {
