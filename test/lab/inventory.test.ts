@@ -4,6 +4,8 @@ import { GIB, type Lab, type MachineOptions, withLab } from './lib/lab.js'
 import type { LabMachine } from './lib/machine.js'
 import { BOUND, inScout } from './lib/steps.js'
 
+const MIB = 1 << 20
+
 type Row = [name: string, options: MachineOptions, firmware: 'bios' | 'uefi', nbps: string[]]
 
 /** Two at a time: the machines are emulated on what may be two cores. */
@@ -39,43 +41,39 @@ t.test('power-on to inventory', async t => {
   await withLab('inventory', async lab => {
     await lab.daemon.start()
     for (const pair of PAIRS) {
-      const started = await Promise.all(
-        pair.map(async ([name, options, firmware, nbps]) => {
-          const machine = await lab.addMachine(options)
-          await machine.powerOn()
-          return { name, machine, firmware, nbps }
-        }),
-      )
-      await Promise.all(
-        started.map(({ name, machine, firmware, nbps }) =>
-          t.test(name, t => reachesInventory(t, lab, machine, firmware, nbps)),
-        ),
-      )
-      await Promise.all(started.map(({ machine }) => machine.powerOff()))
+      const walked = await Promise.all(pair.map(row => walk(lab, row)))
+      for (const { row, machine, listed, named, found } of walked) {
+        const [name, , firmware, nbps] = row
+        const { spec } = machine
+        await t.test(name, async t => {
+          t.equal(listed.state, 'seen', 'listed at its first packet')
+          t.match(named, { state: 'seen', vendor: 'Muster Lab', product: spec.firmware, serial: spec.serial })
+          t.equal(named.facts, undefined, 'iPXE told SMBIOS values before the scout posted facts')
+          t.equal(found.id, listed.id, 'one machine all the way')
+          t.match(found, { state: 'discovered', firmware, cores: spec.cores, memory: spec.memoryMiB * MIB })
+          sameHardware(t, found, machine)
+          t.same(fetchedNbps(lab, machine.mac), nbps, 'network boot programs sent by TFTP')
+        })
+      }
     }
     t.equal((await lab.daemon.systems()).length, PAIRS.flat().length, 'each machine is listed once')
   })
 })
 
-async function reachesInventory(
-  t: Test,
-  lab: Lab,
-  machine: LabMachine,
-  firmware: 'bios' | 'uefi',
-  nbps: string[],
-) {
-  const { spec, mac } = machine
-  const seen = await lab.daemon.waitFor(mac, 'is listed', BOUND.script, () => true)
-  t.equal(seen.state, 'seen', 'listed at its first packet')
-  const named = await lab.daemon.waitFor(mac, 'has SMBIOS values', BOUND.script, s => s.serial !== undefined)
-  t.match(named, { state: 'seen', vendor: 'Muster Lab', product: spec.firmware, serial: spec.serial })
-  t.equal(named.facts, undefined, 'iPXE told SMBIOS values before the scout posted facts')
-
+/** Switches a machine on and looks at its record when it is first listed, when iPXE has spoken and in the scout. */
+async function walk(lab: Lab, row: Row) {
+  const machine = await lab.addMachine(row[1])
+  await machine.powerOn()
+  const listed = await lab.daemon.waitFor(machine.mac, 'is listed', BOUND.script, () => true)
+  const named = await lab.daemon.waitFor(
+    machine.mac,
+    'has SMBIOS values',
+    BOUND.script,
+    system => system.serial !== undefined,
+  )
   const found = await inScout(lab, machine)
-  t.equal(found.id, named.id, 'the same machine')
-  t.match(found, { state: 'discovered', firmware, cores: spec.cores, memory: spec.memoryMiB << 20 })
-  sameHardware(t, found, machine)
-  t.same(fetchedNbps(lab, mac), nbps, 'network boot programs sent by TFTP')
+  await machine.powerOff()
+  return { row, machine, listed, named, found }
 }
 
 function sameHardware(t: Test, found: Description, { spec }: LabMachine) {
@@ -84,7 +82,7 @@ function sameHardware(t: Test, found: Description, { spec }: LabMachine) {
     bootMac: spec.nics[0]?.mac,
     firmware: found.firmware,
     cpu: { architecture: 'x86_64', sockets: 1, cores: spec.cores, threads: spec.cores },
-    memory: { installed: spec.memoryMiB * 2 ** 20 },
+    memory: { installed: spec.memoryMiB * MIB },
   })
   t.same(
     facts?.nics.map(nic => nic.mac),

@@ -7,11 +7,7 @@ for (const firmware of ['bios-ipxe-rom', 'uefi-edk2'] as const)
   t.test(`${firmware} with two network cards boots from the second`, async t => {
     await withLab(`nics-${firmware}`, async lab => {
       await lab.daemon.start()
-      const machine = await lab.addMachine({
-        firmware,
-        nics: ['virtio-net-pci', 'virtio-net-pci'],
-        bootNic: 1,
-      })
+      const machine = await lab.addMachine({ firmware, nicCount: 2, bootNic: 1 })
       const [idle, boot] = machine.spec.nics.map(nic => nic.mac)
       const found = await powerOnIntoScout(lab, machine)
       t.equal(found.facts?.bootMac, boot, 'the NIC that the firmware booted from')

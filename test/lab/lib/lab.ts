@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { createDaemon, type LabDaemon } from './daemon.js'
 import { bootableDisk, emptyDisk } from './disks.js'
-import { FIRMWARE, type LabFirmware, type NicModel } from './firmware.js'
+import { FIRMWARE, type LabFirmware } from './firmware.js'
 import { createMachine, type DiskBus, type LabMachine } from './machine.js'
 import { createLan, type Lan } from './namespaces.js'
 import { startCapture, startRouter } from './router.js'
@@ -15,7 +15,8 @@ export type MachineOptions = {
   name?: string
   cores?: number
   memoryMiB?: number
-  nics?: NicModel[]
+  /** How many NICs of the firmware's usual model; 1 unless told. */
+  nicCount?: number
   /** Index of the NIC to boot from; 0 unless told. */
   bootNic?: number
   /** Sizes in bytes; `bootable` puts a GRUB on it that prints DISK_LINE. */
@@ -86,12 +87,12 @@ const hex = (n: number) => n.toString(16).padStart(2, '0')
 async function specify(options: MachineOptions, n: number, folder: string) {
   const { firmware, cores = 1, memoryMiB = 1024, disks = [{ size: 2 * GIB }] } = options
   const name = options.name ?? `m${n}`
-  const nics = options.nics ?? [FIRMWARE[firmware].nic]
+  const nics = Array.from({ length: options.nicCount ?? 1 }, (_, i) => `52:54:00:4d:${hex(n)}:${hex(i)}`)
   return {
     ...{ name, firmware, cores, memoryMiB, bootNic: options.bootNic ?? 0 },
     uuid: `6d757374-6572-4c61-8000-${hex(n).padStart(12, '0')}`,
     serial: `LAB${String(n).padStart(4, '0')}`,
-    nics: nics.map((model, i) => ({ model, mac: `52:54:00:4d:${hex(n)}:${hex(i)}` })),
+    nics: nics.map(mac => ({ model: FIRMWARE[firmware].nic, mac })),
     disks: await Promise.all(
       disks.map(async ({ size, bus = 'virtio', bootable = false }, i) => ({
         bus,

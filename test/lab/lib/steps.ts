@@ -14,7 +14,7 @@ export const BOUND = {
   order: 60_000, // from an order until the machine obeys
 } as const
 
-export const SCOUT_READY = /now {2}ready, waiting for orders/
+export const SCOUT_READY = /now +ready, waiting for orders/
 
 /** Waits for the scout's own word that it holds its long poll; `from` is a mark of the serial console. */
 export async function inScout(lab: Lab, machine: LabMachine, from = 0): Promise<Description> {
