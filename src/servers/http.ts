@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Logger } from 'pino'
@@ -44,6 +45,7 @@ export const LIMITS: Limits = {
 export async function listen(app: RequestListener, o: Listen): Promise<Listener> {
   const limits = { ...LIMITS, ...o.limits }
   const open = new Set<ServerResponse>()
+  setMaxListeners(0, o.closing.signal) // every long poll listens, and they may be thousands
   const server = createServer(
     {
       headersTimeout: limits.headers,

@@ -98,7 +98,7 @@ export function apiRoutes({ inventory, packets, status, token, closing, log }: A
       subscribe: inventory.onChange,
       concerns: () => true,
       wait: wait * 1000,
-      ended: AbortSignal.any([gone.signal, closing]),
+      ended: [gone.signal, closing],
     })
     return ok(found ?? [])
   }

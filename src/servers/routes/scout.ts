@@ -64,7 +64,7 @@ export function scoutRoutes({ inventory, closing, log }: ScoutRoutes): Router {
       subscribe: inventory.onChange,
       concerns: change => change.machine === id,
       wait: query.value.wait * 1000,
-      ended: AbortSignal.any([poll.signal, closing]),
+      ended: [poll.signal, closing],
     })
     if (polls.get(id) === poll) polls.delete(id)
     return ok(order ? { order: order.kind, id: order.id } : { order: 'wait' })
