@@ -92,6 +92,7 @@ async function run(args: string[], { timeoutMs, onProgress }: Extraction): Promi
 export function whyFailed(lines: readonly string[]): string {
   if (lines.some(line => /unable to pick chroot mode|subuid|newuidmap|unshare/i.test(line)))
     return 'building needs root, or user namespaces with subordinate ids (apt-get install uidmap): run it as root'
-  const errors = lines.filter(line => /^(E|Err)[: ]/.test(line))
-  return `mmdebstrap failed: ${(errors.length ? errors : lines).slice(-3).join('; ') || 'it said nothing'}`
+  // a hook or apt says why in lines of its own, before mmdebstrap's `E:` that say which hook it was
+  const said = lines.filter(line => line && !/^[IW]: /.test(line)).slice(-4)
+  return `mmdebstrap failed: ${said.join('; ') || 'it said nothing'}`
 }

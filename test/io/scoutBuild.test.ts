@@ -19,6 +19,11 @@ for (const [name, lines, want] of [
     ['I: running apt-get update...', 'E: Failed to fetch http://m/InRelease', 'E: apt-get failed'],
     /^mmdebstrap failed: E: Failed to fetch http:\/\/m\/InRelease; E: apt-get failed$/,
   ],
+  [
+    'a hook',
+    ['I: running --extract-hook', 'assemble: no such module', 'E: setup failed: E: command failed: assemble'],
+    /^mmdebstrap failed: assemble: no such module; E: setup failed/,
+  ],
   ['nothing', [], /said nothing/],
 ] as const)
   t.test(`why a build failed: ${name}`, async t => t.match(whyFailed(lines), want))
