@@ -14,7 +14,8 @@ export type ReadOptions = {
 
 const ASK_AGAIN = 1000 // ms; the request itself may be lost
 const QUIET = 5000 // ms of silence after which the last ACK is sent again; sooner it is the server's turn
-const GIVE_UP = 120_000
+const ABSENT = 20_000 // ms; no server there
+const GIVE_UP = 180_000
 
 /** One read by a plain client: an ACK per window, one for a gap, one for a last block that comes again (RFC 7440). */
 class Reader {
@@ -57,7 +58,8 @@ class Reader {
 
   #look() {
     const now = performance.now()
-    if (now - this.#began > GIVE_UP) this.#end(new Error('no end after two minutes'))
+    if (now - this.#began > GIVE_UP) this.#end(new Error('no end after three minutes'))
+    else if (this.#server === undefined && now - this.#began > ABSENT) this.#end(new Error('no answer'))
     else if (this.#server === undefined && now - this.#heard > ASK_AGAIN) this.#ask()
     else if (this.#server !== undefined && now - this.#heard > QUIET) {
       this.#heard = now

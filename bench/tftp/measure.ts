@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { read } from './client.js'
 
 /**
- * `measure.ts FILE ROUNDS CLIENTS BLKSIZE WINDOWSIZE PORT…`: reads `file` from each server in turn, CLIENTS at once,
+ * `measure.ts FILE ROUNDS CLIENTS BLKSIZE WINDOWSIZE PORT…`: reads the file from each server in turn, CLIENTS at once,
  * and prints per port the best time in ms and how many copies were equal. Turns, so that all see the same machine.
  */
 const [path = '', ...numbers] = process.argv.slice(2)
@@ -12,7 +13,7 @@ const results = ports.map(port => ({ port, ms: Number.POSITIVE_INFINITY, equal: 
 
 async function once(port: number) {
   const began = performance.now()
-  const options = { port, file: 'file', size: want.length, blksize, windowsize }
+  const options = { port, file: basename(path), size: want.length, blksize, windowsize }
   const reads = await Promise.allSettled(Array.from({ length: clients }, () => read(options)))
   const ms = performance.now() - began
   const equal = reads.filter(r => r.status === 'fulfilled' && r.value.data.equals(want)).length

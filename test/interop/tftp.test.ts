@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
@@ -94,7 +93,7 @@ for (const seed of [1, 2, 3])
   })
 
 /** A namespace whose loopback loses packets, with the real server in it, in a process of its own. */
-async function lossy(t: Test, probability: number, file: string) {
+async function lossy(t: Test, probability: number, folder: string) {
   const name = `mu-${process.pid}-tftp${turn++}`
   const ip = (...args: string[]) => execFileSync('ip', args, { timeout: 5000 })
   ip('netns', 'add', name)
@@ -104,7 +103,7 @@ async function lossy(t: Test, probability: number, file: string) {
   const chance = ['-m', 'statistic', '--mode', 'random', '--probability', `${probability}`]
   inside('iptables', '-A', 'INPUT', '-p', 'udp', ...chance, '-j', 'DROP')
   const script = new URL('../../bench/tftp/server.ts', import.meta.url).pathname
-  const args = ['netns', 'exec', name, process.execPath, ...process.execArgv, script, '69', file]
+  const args = ['netns', 'exec', name, process.execPath, ...process.execArgv, script, '69', folder]
   const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(async () => {
     child.kill()
@@ -120,10 +119,8 @@ for (const [probability, kib] of [
   [0.05, 32],
 ] as const)
   t.test(`${probability * 100} % of the packets lost each way`, { timeout: 180_000 }, async t => {
-    const file = join(dir, `lossy-${probability}`)
     const want = content.subarray(0, kib * 1024)
-    writeFileSync(file, want)
-    const name = await lossy(t, probability, file)
+    const name = await lossy(t, probability, t.testdir({ file: want }))
     const peers = [tftpHpa(name), atftp(name), curl(name)]
     const o = { host, port: 69, file: 'file', blksize: 1024 }
     await Promise.all(
