@@ -13,6 +13,7 @@ import type { Row } from './rows.js'
 const UNDER_WAY = [1, 16, 64]
 const ROUNDS = 3
 const SECONDS = 2
+const CLIENT_LIMIT_MS = 60_000
 const SERVER = '10.98.0.2'
 const CLIENT = '10.98.0.3'
 const root = new URL('..', import.meta.url).pathname
@@ -44,6 +45,11 @@ const DNSMASQ: Peer = {
 
 export async function run(): Promise<Row[]> {
   const lan = setUp()
+  const interrupted = () => {
+    tearDown(lan)
+    process.exit(1)
+  }
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
     const samples = new Map<string, Sample[]>()
     for (let round = 0; round < ROUNDS; round++)
@@ -54,6 +60,7 @@ export async function run(): Promise<Row[]> {
         }
     return UNDER_WAY.flatMap(underWay => rowsOf(underWay, samples))
   } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
     tearDown(lan)
   }
 }
@@ -89,35 +96,27 @@ function rowsOf(underWay: number, samples: ReadonlyMap<string, readonly Sample[]
 async function measured(lan: Lan, peer: Peer): Promise<[number, Sample][]> {
   const server = inNamespace(lan.server, serverCore, peer.command(lan), 'ignore')
   try {
-    await answering(lan)
-    const samples: [number, Sample][] = []
-    for (const underWay of UNDER_WAY) samples.push([underWay, await asking(lan, underWay, SECONDS)])
-    return samples
+    const lines = (await asking(lan)).trim().split('\n')
+    if (lines.length < UNDER_WAY.length) throw new Error(`${peer.name} does not answer`)
+    return lines.map((line, i): [number, Sample] => [UNDER_WAY[i] ?? 0, JSON.parse(line)])
   } finally {
     server.kill()
     if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
   }
 }
 
-/** The client sends lost DISCOVERs again; a run that gets no answer at all is repeated until the server is up. */
-async function answering(lan: Lan): Promise<void> {
-  for (let tries = 0; tries < 10; tries++) if ((await asking(lan, 1, 0.5)).answers > 0) return
-  throw new Error('the server does not answer')
-}
-
-async function asking(lan: Lan, underWay: number, seconds: number): Promise<Sample> {
-  const script = join(root, 'bench/dhcpClient.ts')
-  const command = ['node', '--import=@tapjs/typescript/import', script, CLIENT, `${underWay}`, `${seconds}`]
-  const client = inNamespace(lan.client, clientCore, command, 'pipe')
-  const limit = setTimeout(() => client.kill('SIGKILL'), 30_000 + seconds * 1000)
+async function asking(lan: Lan): Promise<string> {
+  const script = ['--import=@tapjs/typescript/import', join(root, 'bench/dhcpClient.ts')]
+  const words = [CLIENT, SECONDS, ...UNDER_WAY].map(String)
+  const client = inNamespace(lan.client, clientCore, ['node', ...script, ...words], 'pipe')
+  const limit = setTimeout(() => client.kill('SIGKILL'), CLIENT_LIMIT_MS)
   let out = ''
   client.stdout?.on('data', (text: Buffer) => {
     out += text
   })
   await once(client, 'close')
   clearTimeout(limit)
-  if (!out) throw new Error('the client of the bench ended without a result')
-  return JSON.parse(out)
+  return out
 }
 
 const clientCore = '0'
@@ -156,7 +155,12 @@ function setUp(): Lan {
   return lan
 }
 
+/** What still runs in the namespaces is ours: they were made for this run. */
 function tearDown({ server, client, folder }: Lan): void {
-  for (const namespace of [server, client]) ip('netns', 'delete', namespace)
+  for (const namespace of [server, client]) {
+    const pids = ip('netns', 'pids', namespace).toString().split('\n').filter(Boolean)
+    for (const pid of pids) process.kill(Number(pid), 'SIGKILL')
+    ip('netns', 'delete', namespace)
+  }
   rmSync(folder, { recursive: true })
 }
