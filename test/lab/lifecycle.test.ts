@@ -15,27 +15,28 @@ t.test('a machine in the scout obeys and stays itself', async t => {
 
     await t.test('switched on again it is the same machine', async t => {
       const again = await powerOnIntoScout(lab, machine)
-      t.equal(again.id, first.id)
-      t.equal(again.name, first.name)
+      t.equal(again.id, first.id, 'id')
+      t.equal(again.name, first.name, 'name')
       t.equal((await lab.daemon.systems()).length, 1, 'one machine')
     })
 
     await t.test('reboot-system resets it, and it comes back', async t => {
       const before = machine.serial().mark()
       await lab.daemon.muster('reboot-system', first.id)
-      t.equal((await inScout(lab, machine, before)).id, first.id)
+      t.equal((await inScout(lab, machine, before)).id, first.id, 'in the scout again')
       t.equal(machine.resets(), 1, 'one reset')
     })
 
     await t.test('the daemon is killed and started again: an order reaches the same scout', async t => {
-      const known = await lab.daemon.api('GET', `systems/${first.id}`)
+      const known = await lab.daemon.api<object>('GET', `systems/${first.id}`)
       await lab.daemon.kill()
       await lab.daemon.start()
-      t.match(await lab.daemon.api('GET', `systems/${first.id}`), { ...(known as object), lastSeen: String })
+      const kept = await lab.daemon.api<object>('GET', `systems/${first.id}`)
+      t.match(kept, { ...known, lastSeen: String }, 'the inventory is intact')
       const before = machine.serial().mark()
       await lab.daemon.muster('reboot-system', first.id)
       await machine.serial().waitFor(/obeying: reboot/, BOUND.order, before)
-      t.equal((await inScout(lab, machine, before)).id, first.id)
+      t.equal((await inScout(lab, machine, before)).id, first.id, 'in the scout again')
     })
   })
 })

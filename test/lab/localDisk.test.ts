@@ -8,8 +8,10 @@ async function restart(machine: LabMachine): Promise<void> {
   await machine.powerOn()
 }
 
+t.jobs = 2 // machines at a time
+
 for (const firmware of ['bios-ipxe-rom', 'bios-e1000-chained', 'uefi-edk2'] as const)
-  t.test(`${firmware}: the owner gives a machine to its own disk`, async t => {
+  t.test(`${firmware}: the owner gives a machine to its own disk`, { buffered: true }, async t => {
     await withLab(`disk-${firmware}`, async lab => {
       await lab.daemon.start()
       const machine = await lab.addMachine({ firmware, disks: [{ size: 2 * GIB, bootable: true }] })

@@ -3,8 +3,10 @@ import { withLab } from './lib/lab.js'
 import { run } from './lib/process.js'
 import { powerOnIntoScout } from './lib/steps.js'
 
+t.jobs = 2 // machines at a time
+
 for (const firmware of ['bios-ipxe-rom', 'uefi-edk2'] as const)
-  t.test(`${firmware} with two network cards boots from the second`, async t => {
+  t.test(`${firmware} with two network cards boots from the second`, { buffered: true }, async t => {
     await withLab(`nics-${firmware}`, async lab => {
       await lab.daemon.start()
       const machine = await lab.addMachine({ firmware, nicCount: 2, bootNic: 1 })

@@ -39,13 +39,13 @@ const START_MS = 20_000
 export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon> {
   const stateDir = join(folder, 'state')
   await mkdir(stateDir, { mode: 0o700 })
-  const scout = await readyScout()
-  // hard links: nobody writes to these files, and a copy for each run would fill the disk
-  for (const part of ['boot', 'scout']) await run('cp', ['-al', join(scout, part), stateDir])
+  let boot: Promise<void> | undefined
   let service: Service | undefined
   let log = createTranscript('daemon')
 
   async function start(flags: readonly string[] = []) {
+    boot ??= takeBootFiles(stateDir)
+    await boot
     const args = ['dist/cli.js', 'serve', '--state-dir', stateDir, '--interface', DAEMON_INTERFACE]
     service = startIn(lan.daemon, process.execPath, [...args, '--debug', 'http', ...flags], {
       name: 'daemon',
@@ -93,6 +93,12 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
         return is(system) ? system : undefined
       }),
   }
+}
+
+/** Hard links: nobody writes to these files, and a copy for each run would fill the disk. */
+async function takeBootFiles(stateDir: string): Promise<void> {
+  const scout = await readyScout()
+  for (const part of ['boot', 'scout']) await run('cp', ['-al', join(scout, part), stateDir])
 }
 
 const parseLines = (text: string): LogLine[] =>

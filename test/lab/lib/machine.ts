@@ -44,7 +44,7 @@ export type LabMachine = {
   powerOff(): Promise<void>
   /** Resolves when the machine has switched itself off; false when it did not within the time. */
   switchesOff(timeoutMs: number): Promise<boolean>
-  /** How often it was reset, by itself or by someone, since it was created. */
+  /** How often it has reset itself since it was created. */
   resets(): number
   /** Writes what its screen shows as a PNG and returns the path. */
   screenshot(label: string): Promise<string>
@@ -78,8 +78,8 @@ export async function createMachine(lan: Lan, folder: string, spec: MachineSpec)
     const qmp = await connectQmp(extraPipe(service, 3)).catch((cause: unknown) => {
       throw new Error(`cannot switch ${spec.name} on: ${service.output.text()}`, { cause })
     })
-    qmp.on('RESET', () => {
-      resets++
+    qmp.on('RESET', ({ guest }) => {
+      if (guest) resets++ // QEMU itself resets the machine once when it is switched on
       rom?.reset()
     })
     const on = { service, qmp }

@@ -4,18 +4,20 @@ import type { Duplex } from 'node:stream'
 export type Qmp = {
   /** Rejects with QEMU's words when it refuses, or when it is gone. */
   execute(command: string, args?: Record<string, unknown>): Promise<unknown>
-  /** Calls `listener` at each event of that name, e.g. RESET, SHUTDOWN. */
-  on(event: string, listener: () => void): void
+  /** Calls `listener` with the event's data at each event of that name, e.g. RESET, SHUTDOWN. */
+  on(event: string, listener: Listener): void
 }
 
-type Line = { return?: unknown; error?: { desc: string }; event?: string }
+type Data = Record<string, unknown>
+type Listener = (data: Data) => void
+type Line = { return?: unknown; error?: { desc: string }; event?: string; data?: Data }
 type Waiting = { resolve(value: unknown): void; reject(error: Error): void }
 
 export async function connectQmp(stream: Duplex): Promise<Qmp> {
   const waiting: Waiting[] = []
-  const listeners = new Map<string, Array<() => void>>()
+  const listeners = new Map<string, Listener[]>()
   const receive = (line: Line) => {
-    if (line.event) for (const listener of listeners.get(line.event) ?? []) listener()
+    if (line.event) for (const listener of listeners.get(line.event) ?? []) listener(line.data ?? {})
     else if (line.error) waiting.shift()?.reject(new Error(`QEMU: ${line.error.desc}`))
     else if ('return' in line) waiting.shift()?.resolve(line.return)
   }
