@@ -158,7 +158,7 @@ for (const row of ROWS)
     t.equal(facts.firmware, 'bios')
     row.check(t, facts)
     t.match(daemon.requests.at(-1), { method: 'POST', path: '/scout/v1/orders/7/done', token: TOKEN })
-    t.match(machine.serial(), /machine +oak-1 m-0123456789ab(.|\n)*ready, waiting for orders/)
+    t.match(machine.serial(), /machine +oak-1 m-0123456789ab[\s\S]*ready, waiting for orders/)
   })
 
 const small = (t: Test, daemon: StandIn) => {
