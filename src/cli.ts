@@ -19,7 +19,7 @@ function parserOf(words: string[], finish: (code: Exit) => void): Argv {
     .scriptName('muster')
     .locale('en')
     .usage('$0 COMMAND\n\nNetboots the machines of a LAN and keeps the inventory of their hardware.')
-    .parserConfiguration({ 'camel-case-expansion': false })
+    .parserConfiguration({ 'camel-case-expansion': false, 'duplicate-arguments-array': false })
     .strict()
     .recommendCommands()
     .demandCommand(1, 'Which command?')

@@ -19,6 +19,7 @@ const STATE_DIR: Record<string, string> = {
   EPERM: WRITABLE,
   EROFS: WRITABLE,
   ENOTDIR: WRITABLE,
+  EEXIST: 'it is a file: choose another with --state-dir',
   ENOSPC: 'make room on its file system, or choose another with --state-dir',
 }
 
