@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { bootAnswer } from '../../src/core/bootAnswer.js'
 import { uuidOf } from '../../src/core/client.js'
@@ -20,7 +21,10 @@ import {
   text,
 } from '../support/dhcp.js'
 
-/** What real firmware does on the wire, one row a fact. The numbers are stable: cite them in bug reports. */
+/**
+ * What real firmware does on the wire, one row a fact. The numbers are stable: cite them in bug reports. Facts 7 and
+ * 8 are about sockets and time: see test/servers/dhcp.test.ts.
+ */
 
 const why = (packet: Asked, port: 'dhcp' | 'pxe' = 'dhcp', source = ANYWHERE) => {
   const answer = bootAnswer(asked(packet), port, source, everything)
@@ -37,8 +41,9 @@ const pi4: Asked = { arch: 0, mac: 'dc:a6:32:01:02:03', vendorClass: 'PXEClient:
 const pi3: Asked = { ...pi4, mac: 'b8:27:eb:01:02:03' }
 const http: Asked = { arch: 16, vendorClass: 'HTTPClient:Arch:00016:UNDI:003001' }
 
-const PI_MENU = `060103${'0a0400505845'}${'09140000'}11${Buffer.from('Raspberry Pi Boot').toString('hex')}ff`
-const PI3_MENU = `060103${'0a0400505845'}${'09170000'}14${Buffer.from('Raspberry Pi Boot   ').toString('hex')}ff`
+const hexText = (text: string) => Buffer.from(text).toString('hex')
+const PI_MENU = `0601030a04005058450914000011${hexText('Raspberry Pi Boot')}ff`
+const PI3_MENU = `0601030a04005058450917000014${hexText('Raspberry Pi Boot   ')}ff`
 
 const FACTS: readonly (readonly [string, (t: Test) => void])[] = [
   ['1 port 67: a DISCOVER gets an OFFER', t => t.equal(type([asked()]), MESSAGE.offer)],
@@ -328,6 +333,13 @@ const FACTS: readonly (readonly [string, (t: Test) => void])[] = [
       t.match(bootAnswer(asked(), 'dhcp', ANYWHERE, { ...everything, available: () => false }), {
         reason: 'no-program',
       }),
+  ],
+  [
+    '21 the script frees autoexec.ipxe before the kernel and names the initrd for UEFI',
+    t => {
+      const script = readFileSync(new URL('../../ipxe/scout.ipxe.njk', import.meta.url), 'utf8')
+      t.match(script, /imgfree.*kernel .* initrd=initrd /s)
+    },
   ],
   [
     '22 iPXE’s secs field tells its tries and whose offers it holds',
