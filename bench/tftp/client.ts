@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { literal } from '../../src/servers/tftpSession.js'
 import { decodeTftp, encodeTftp } from '../../src/wire/tftp.js'
 
 /** What one read gave. */
@@ -21,7 +22,7 @@ const GIVE_UP = 180_000
 class Reader {
   readonly #o: ReadOptions
   readonly #data: Buffer
-  readonly #socket: Socket = createSocket('udp4')
+  readonly #socket: Socket = createSocket({ type: 'udp4', lookup: literal })
   readonly #began = performance.now()
   readonly #done: (result: Read | Error) => void
   readonly #timer: NodeJS.Timeout

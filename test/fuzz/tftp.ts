@@ -12,30 +12,17 @@ import {
 } from '../../src/core/tftpTransfer.js'
 import { startTftp } from '../../src/servers/tftp.js'
 import { decodeTftp, encodeTftp } from '../../src/wire/tftp.js'
+import { heapAfterGc } from './heap.js'
+import { chance, type Random } from './random.js'
 
 /**
  * Seeded garbage for the TFTP codec, the state machine and a live server. Throws on the first thing that is wrong;
  * the same seed and count do the same again.
  */
 
-type Chance = () => number
-
-/** mulberry32: numbers in [0, 1) */
-function chanceOf(seed: number): Chance {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let n = Math.imul(state ^ (state >>> 15), 1 | state)
-    n = (n + Math.imul(n ^ (n >>> 7), 61 | n)) ^ n
-    return ((n ^ (n >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 function check(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`TFTP fuzz: ${what}`)
 }
-
-const upTo = (chance: Chance, n: number) => Math.floor(chance() * n)
 
 const SEEDS = [
   '\0\x01ipxe.efi\0octet\0tsize\x000\0blksize\x001468\0windowsize\x004\0',
@@ -51,29 +38,30 @@ const SEEDS = [
 ].map(text => Buffer.from(text, 'latin1'))
 
 /** A packet with some of its bytes changed, cut, repeated; 0 and 1 bytes among them. */
-function mutant(chance: Chance): Buffer {
-  const seed = SEEDS[upTo(chance, SEEDS.length)] ?? Buffer.alloc(0)
-  const grown = chance() < 0.1 ? Buffer.concat([seed, seed, Buffer.alloc(upTo(chance, 1200))]) : seed
-  const bytes = Buffer.from(grown.subarray(0, chance() < 0.3 ? upTo(chance, grown.length + 1) : undefined))
-  for (let n = upTo(chance, 4); n > 0 && bytes.length > 0; n--)
-    bytes[upTo(chance, bytes.length)] = chance() < 0.3 ? 0 : upTo(chance, 256)
+function mutant(random: Random): Buffer {
+  const seed = random.pick(SEEDS)
+  const grown = random.below(100) < 10 ? Buffer.concat([seed, seed, Buffer.alloc(random.below(1200))]) : seed
+  const bytes = Buffer.from(
+    grown.subarray(0, random.below(100) < 30 ? random.below(grown.length + 1) : undefined),
+  )
+  for (let n = random.below(4); n > 0 && bytes.length > 0; n--)
+    bytes[random.below(bytes.length)] = random.below(100) < 30 ? 0 : random.below(256)
   return bytes
 }
 
-function fuzzCodec(chance: Chance, count: number) {
+function fuzzCodec(random: Random, count: number) {
   for (let i = 0; i < count; i++) {
-    const packet = decodeTftp(mutant(chance))
+    const packet = decodeTftp(mutant(random))
     if (!packet) continue
     const again = decodeTftp(encodeTftp(packet))
     check(JSON.stringify(again) === JSON.stringify(packet), `not the same again: ${JSON.stringify(packet)}`)
   }
 }
 
-function options(chance: Chance) {
+function options(random: Random) {
   const names = ['blksize', 'windowsize', 'timeout', 'tsize', 'BlkSize', 'rollover']
   const values = ['0', '1', '8', '16', '512', '1468', '65535', '-1', '1e9', '', '99999999999']
-  const pick = (from: string[]) => from[upTo(chance, from.length)] ?? ''
-  return Array.from({ length: upTo(chance, 5) }, () => [pick(names), pick(values)] as const)
+  return Array.from({ length: random.below(5) }, () => [random.pick(names), random.pick(values)] as const)
 }
 
 function legal(
@@ -92,20 +80,20 @@ function legal(
 }
 
 /** One transfer under random events; it has to end by itself once the client is silent. */
-function fuzzTransfer(chance: Chance) {
-  const size = upTo(chance, 3) * 512 + upTo(chance, 200_000)
-  const terms = negotiate(options(chance), size, 576 + upTo(chance, 9000))
+function fuzzTransfer(random: Random) {
+  const size = random.below(3) * 512 + random.below(200_000)
+  const terms = negotiate(options(random), size, 576 + random.below(9000))
   let now = 0
   let [transfer, action] = begin(terms, size, now)
   for (let i = 0; i < 30 && action.kind !== 'end'; i++) {
     const before = transfer
-    const what = chance()
-    now += upTo(chance, 3000)
-    const block = chance() < 0.8 ? transfer.acked + upTo(chance, 4) : upTo(chance, 65_536)
-    if (what < 0.7) [transfer, action] = acknowledged(transfer, block & 0xffff, now)
-    else if (what < 0.95) [transfer, action] = timedOut(transfer, now)
+    const what = random.below(100)
+    now += random.below(3000)
+    const block = random.below(100) < 80 ? transfer.acked + random.below(4) : random.below(65_536)
+    if (what < 70) [transfer, action] = acknowledged(transfer, block & 0xffff, now)
+    else if (what < 95) [transfer, action] = timedOut(transfer, now)
     else [transfer, action] = repeated(transfer, size, now)
-    legal(transfer, before, action, what >= 0.95)
+    legal(transfer, before, action, what >= 95)
   }
   for (let i = 0; i < 8 && action.kind !== 'end'; i++) {
     now += 256_000
@@ -136,7 +124,7 @@ async function burst(from: Socket, port: number, packets: Buffer[]) {
 }
 
 /** A read of the file that is bombarded from its own port and from a stranger's. @returns datagrams sent */
-async function besieged(chance: Chance, port: number, stranger: Socket, size: number): Promise<number> {
+async function besieged(random: Random, port: number, stranger: Socket, size: number): Promise<number> {
   const client = await open()
   const parts: Buffer[] = []
   let reply = next(client)
@@ -147,7 +135,7 @@ async function besieged(chance: Chance, port: number, stranger: Socket, size: nu
     const packet = decodeTftp(bytes)
     check(packet?.op === 'data' && packet.block === block, `block ${block} does not come`)
     parts.push(packet.data)
-    const mine = Array.from({ length: size }, () => mutant(chance))
+    const mine = Array.from({ length: size }, () => mutant(random))
     await burst(client, from.port, mine.filter(harmless))
     await burst(stranger, from.port, mine)
     await burst(stranger, port, mine)
@@ -162,12 +150,12 @@ async function besieged(chance: Chance, port: number, stranger: Socket, size: nu
   return sent
 }
 
-async function fuzzServer(chance: Chance, count: number) {
+async function fuzzServer(random: Random, count: number) {
   const log = pino({ level: 'silent' })
   const open_ = async (name: string) => (name === 'file' ? FILE : undefined)
   const server = await startTftp({ address: '127.0.0.1', port: 0, open: open_, maxTransfers: 20, log })
   const stranger = await open()
-  for (let sent = 0; sent < count; ) sent += await besieged(chance, server.port, stranger, 20)
+  for (let sent = 0; sent < count; ) sent += await besieged(random, server.port, stranger, 20)
   const active = () => server.counters().active ?? 0
   for (const end = performance.now() + ANSWER; active() > 1 && performance.now() < end; )
     await new Promise(done => setImmediate(done)) // the last ACK may still be on its way
@@ -176,15 +164,15 @@ async function fuzzServer(chance: Chance, count: number) {
   await server.close()
 }
 
-const MAY_GROW = 64 * 1024 * 1024 // bytes; what a warm heap swings by
+const MAY_GROW = 8 * 1024 * 1024 // bytes
 
 /** @param count packets and events in all: half for the codec, a quarter each for transfers and the live server */
 export async function run(seed: number, count: number): Promise<void> {
-  const chance = chanceOf(seed)
-  fuzzCodec(chance, Math.ceil(count / 2))
-  for (let i = 0; i < count / 4; i += 30) fuzzTransfer(chance)
-  const before = process.memoryUsage().rss
-  await fuzzServer(chance, count / 4)
-  const grown = process.memoryUsage().rss - before
-  check(grown < MAY_GROW, `memory grew by ${Math.round(grown / 1024 / 1024)} MiB`)
+  const random = chance(seed)
+  fuzzCodec(random, Math.ceil(count / 2))
+  for (let i = 0; i < count / 4; i += 30) fuzzTransfer(random)
+  const before = heapAfterGc()
+  await fuzzServer(random, count / 4)
+  const grown = heapAfterGc() - before
+  check(grown < MAY_GROW, `the heap grew by ${Math.round(grown / 1024)} KiB`)
 }
