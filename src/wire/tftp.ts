@@ -114,7 +114,8 @@ export function encodeTftp(packet: TftpPacket): Buffer {
 }
 
 /** Every DATA header there is, made once: 65,536 times 4 bytes that all transfers share and nobody changes. */
-const DATA_HEADS = Buffer.concat(Array.from({ length: 65_536 }, (_, block) => head(OPCODE.data, block)))
+const DATA_HEADS = Buffer.alloc(65_536 * 4)
+for (let block = 0; block < 65_536; block++) DATA_HEADS.writeUInt32BE((OPCODE.data << 16) | block, block * 4)
 
 /** The four bytes before the data of a block; the number wraps at 16 bits. */
 export function dataHead(block: number): Buffer {
