@@ -66,6 +66,7 @@ function setUp(router: string, daemon: string, machines: string): string[][] {
     words(`-n ${machines} link add br0 type bridge stp_state 0 forward_delay 0`),
     words(`-n ${machines} link set br0 up`),
     ...host(router, 'router', ROUTER_ADDRESS, 'lan0'),
+    words(`-n ${router} address add fd00:77::1/64 dev lan0 nodad`),
     ...host(daemon, 'daemon', DAEMON_ADDRESS, DAEMON_INTERFACE),
     words(`-n ${daemon} route add default via ${ROUTER_ADDRESS}`),
   ]
