@@ -34,6 +34,7 @@ const PAIRS: Row[][] = [
       'bios',
       ['undionly.kpxe'],
     ],
+    ['OVMF with UEFI HTTP boot', { firmware: 'uefi-http', disks: [{ size: 2 * GIB }] }, 'uefi', []],
   ],
 ]
 

@@ -6,6 +6,7 @@ const SHORT: Record<string, LabFirmware> = {
   bios: 'bios-ipxe-rom',
   e1000: 'bios-e1000-chained',
   uefi: 'uefi-edk2',
+  http: 'uefi-http',
 }
 
 export const USAGE = `usage: npm run lab [-- --machine FIRMWARE[,SETTING...]]...
@@ -16,6 +17,7 @@ Ctrl-C. Without --machine there are three: bios, uefi and e1000.
 FIRMWARE   bios   SeaBIOS with an iPXE ROM (virtio)
            e1000  SeaBIOS with a plain PXE ROM, chained through undionly.kpxe
            uefi   OVMF with EDK2's own PXE client
+           http   OVMF that knows UEFI HTTP boot only
 SETTING    cores=2  memory=1G  nics=2  disk=8G[:virtio|sata|nvme][:boot]  (disk more than once: more disks;
            boot: GRUB is on it)
 
