@@ -12,4 +12,4 @@ require_root() { [ "$(id -u)" = 0 ] || die "$1 needs root: run it with sudo"; }
 # One line for the contents of files and folders: changes when they do.
 stamp_of() { find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1; }
 
-muster() { node dist/cli.js "$@"; }
+muster() { dist/cli.js "$@"; }

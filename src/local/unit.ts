@@ -5,6 +5,9 @@ export type Installed = { node: string; program: string; settings: readonly stri
 const quoted = (word: string) =>
   `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`
 
+/** MiB for young and old objects; as in the first line of cli.ts. A thousand machines need half of it. */
+const LIMITS = ['--max-semi-space-size=1', '--max-old-space-size=256']
+
 /**
  * The daemon as a service with one right, to open ports below 1024. The kernel's neighbour table is read from
  * /proc/net/arp, so /proc stays whole where other users' processes are hidden (ProtectProc), and AF_NETLINK is for
@@ -17,7 +20,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStart=${[node, program, 'serve', ...settings].map(quoted).join(' ')}
+ExecStart=${[node, ...LIMITS, program, 'serve', ...settings].map(quoted).join(' ')}
 Restart=on-failure
 RestartSec=2
 TimeoutStopSec=30

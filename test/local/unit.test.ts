@@ -7,11 +7,7 @@ const usual = { node: '/usr/bin/node', program: '/opt/muster/dist/cli.js', setti
 t.test('the unit', async t => golden(t, 'test/golden/muster.service', unitFile(usual)))
 
 for (const [name, settings, want] of [
-  [
-    'a setting',
-    ['--interface', 'eth1'],
-    'ExecStart="/usr/bin/node" "/opt/muster/dist/cli.js" "serve" "--interface" "eth1"',
-  ],
+  ['a setting', ['--interface', 'eth1'], '"/opt/muster/dist/cli.js" "serve" "--interface" "eth1"'],
   ['what systemd would expand', ['--config', '/a b/100%$x"\\'], '"/a b/100%%$$x\\"\\\\"'],
 ] as const)
   t.test(`the command line quotes ${name}`, async t => {
