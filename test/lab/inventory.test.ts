@@ -48,10 +48,12 @@ t.test('power-on to inventory', async t => {
         const { spec } = machine
         await t.test(name, async t => {
           t.equal(listed.state, 'seen', 'listed at its first packet')
-          t.match(named, { state: 'seen', vendor: 'Muster Lab', product: spec.firmware, serial: spec.serial })
+          const told = { state: 'seen', vendor: 'Muster Lab', product: spec.firmware, serial: spec.serial }
+          t.match(named, told, 'SMBIOS values')
           t.equal(named.facts, undefined, 'iPXE told SMBIOS values before the scout posted facts')
           t.equal(found.id, listed.id, 'one machine all the way')
-          t.match(found, { state: 'discovered', firmware, cores: spec.cores, memory: spec.memoryMiB * MIB })
+          const size = { cores: spec.cores, memory: spec.memoryMiB * MIB }
+          t.match(found, { state: 'discovered', firmware, ...size }, 'what describe-systems prints')
           sameHardware(t, found, machine)
           t.same(fetchedNbps(lab, machine.mac), nbps, 'network boot programs sent by TFTP')
         })
@@ -79,12 +81,13 @@ async function walk(lab: Lab, row: Row) {
 
 function sameHardware(t: Test, found: Description, { spec }: LabMachine) {
   const { facts } = found
-  t.match(facts, {
+  const want = {
     bootMac: spec.nics[0]?.mac,
     firmware: found.firmware,
     cpu: { architecture: 'x86_64', sockets: 1, cores: spec.cores, threads: spec.cores },
     memory: { installed: spec.memoryMiB * MIB },
-  })
+  }
+  t.match(facts, want, 'processor, memory, boot NIC')
   t.same(
     facts?.nics.map(nic => nic.mac),
     spec.nics.map(nic => nic.mac),

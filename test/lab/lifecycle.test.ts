@@ -21,10 +21,11 @@ t.test('a machine in the scout obeys and stays itself', async t => {
     })
 
     await t.test('reboot-system resets it, and it comes back', async t => {
+      const resets = machine.resets()
       const before = machine.serial().mark()
       await lab.daemon.muster('reboot-system', first.id)
       t.equal((await inScout(lab, machine, before)).id, first.id, 'in the scout again')
-      t.equal(machine.resets(), 1, 'one reset')
+      t.ok(machine.resets() > resets, 'it was reset')
     })
 
     await t.test('the daemon is killed and started again: an order reaches the same scout', async t => {
@@ -36,7 +37,8 @@ t.test('a machine in the scout obeys and stays itself', async t => {
       const before = machine.serial().mark()
       await lab.daemon.muster('reboot-system', first.id)
       await machine.serial().waitFor(/obeying: reboot/, BOUND.order, before)
-      t.equal((await inScout(lab, machine, before)).id, first.id, 'in the scout again')
+      const obeyed = machine.serial().mark()
+      t.equal((await inScout(lab, machine, obeyed)).id, first.id, 'in the scout again')
     })
   })
 })

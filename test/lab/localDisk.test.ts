@@ -21,27 +21,28 @@ for (const firmware of ['bios-ipxe-rom', 'bios-e1000-chained', 'uefi-edk2'] as c
       await t.test('disable-netboot while it waits in the scout', async t => {
         const before = machine.serial().mark()
         await lab.daemon.muster('disable-netboot', id)
-        t.equal(await state(), 'local')
+        t.equal(await state(), 'local', 'state')
         await onDisk(machine, before)
+        t.ok(machine.resets() > 0, 'the scout restarted it')
       })
 
       await t.test('from power-on', async t => {
         await restart(machine)
         await onDisk(machine)
-        t.equal(await state(), 'local')
+        t.equal(await state(), 'local', 'state')
       })
 
       await t.test('protected: from power-on', async t => {
         await lab.daemon.muster('protect-system', id)
         await restart(machine)
         await onDisk(machine)
-        t.equal(await state(), 'protected')
+        t.equal(await state(), 'protected', 'state')
       })
 
       await t.test('unprotected: the scout again', async t => {
         await lab.daemon.muster('unprotect-system', id)
         await machine.powerOff()
-        t.equal((await powerOnIntoScout(lab, machine)).id, id)
+        t.equal((await powerOnIntoScout(lab, machine)).id, id, 'the same machine')
       })
     })
   })

@@ -44,7 +44,7 @@ export type LabMachine = {
   powerOff(): Promise<void>
   /** Resolves when the machine has switched itself off; false when it did not within the time. */
   switchesOff(timeoutMs: number): Promise<boolean>
-  /** How often it has reset itself since it was created. */
+  /** Grows when it resets itself; one reboot of a kernel may count twice, as it tries more than one way. */
   resets(): number
   /** Writes what its screen shows as a PNG and returns the path. */
   screenshot(label: string): Promise<string>

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const RUNS = '.lab/runs'
@@ -16,8 +16,6 @@ export async function createRunFolder(label: string, now = new Date()): Promise<
 /** Folders of runs that are still going on are never among the oldest, short of a dozen at once. */
 async function prune(): Promise<void> {
   const names = (await readdir(RUNS)).sort()
-  for (const name of names.slice(0, -KEPT)) {
-    const folder = join(RUNS, name)
-    if ((await stat(folder)).isDirectory()) await rm(folder, { recursive: true, force: true })
-  }
+  // another lab of this process may be pruning too: what is gone already is no fault
+  for (const name of names.slice(0, -KEPT)) await rm(join(RUNS, name), { recursive: true, force: true })
 }
