@@ -2,6 +2,7 @@ import { type Row, table, verdict } from './rows.js'
 
 /** `npm run bench [-- NAME…]`: every bench, or the named ones, one after the other, as one table of ratios. */
 const BENCHES: Record<string, () => Promise<{ run(): Promise<Row[]> }>> = {
+  boot: () => import('./boot.js'),
   dhcp: () => import('./dhcp.js'),
   http: () => import('./http.js'),
   tftp: () => import('./tftp.js'),
