@@ -13,7 +13,13 @@ const SIZES = [10, 100, 1_000]
 const SPREAD_SECONDS = 5 // people reach the last switch that much later than the first
 const HTTP_PORT = 8067
 
-type Storm = { seconds: number; offers: number[]; unanswered: number; failures: number; firstFailure?: string }
+type Storm = {
+  seconds: number
+  offers: number[]
+  unanswered: number
+  failures: number
+  firstFailure?: string
+}
 type Cost = { idleMiB: number; peakMiB: number; cpuSeconds: number }
 
 export async function run(): Promise<Row[]> {
@@ -40,14 +46,31 @@ async function storm(machines: number): Promise<Row[]> {
 }
 
 async function addAddresses(lan: Lan) {
-  const addresses = Array.from({ length: 1_000 }, (_, n) => `10.93.${1 + Math.floor(n / 250)}.${1 + (n % 250)}`)
-  const batch = addresses.map(address => `address add ${address}/32 dev lan0`).concat('route add default dev lan0')
+  const addresses = Array.from(
+    { length: 1_000 },
+    (_, n) => `10.93.${1 + Math.floor(n / 250)}.${1 + (n % 250)}`,
+  )
+  const batch = addresses
+    .map(address => `address add ${address}/32 dev lan0`)
+    .concat('route add default dev lan0')
   await call('ip', ['-n', lan.router, '-batch', '-'], { input: batch.join('\n') })
 }
 
 async function startDaemon(lan: Lan, dir: string) {
-  await call('node', ['dist/cli.js', 'scout', 'build', '--state-dir', dir, '--boot-files-only'], { timeoutMs: 300_000 })
-  const serve = ['-c', '0', process.execPath, 'dist/cli.js', 'serve', '--interface', DAEMON_INTERFACE, '--state-dir', dir]
+  await call('node', ['dist/cli.js', 'scout', 'build', '--state-dir', dir, '--boot-files-only'], {
+    timeoutMs: 300_000,
+  })
+  const serve = [
+    '-c',
+    '0',
+    process.execPath,
+    'dist/cli.js',
+    'serve',
+    '--interface',
+    DAEMON_INTERFACE,
+    '--state-dir',
+    dir,
+  ]
   const service = startIn(lan.daemon, 'taskset', serve, { name: 'daemon', logFile: join(dir, 'daemon.log') })
   await service.output.waitFor(/"msg":"serving"/, 20_000)
   return { pid: service.child.pid ?? 0, stop: () => service.stop() }

@@ -3,7 +3,16 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { Facts } from '../../src/core/facts.js'
-import { BOOTREQUEST, BROADCAST_FLAG, decode, ETHERNET, encode, isMalformed, MESSAGE, OPT } from '../../src/wire/dhcp.js'
+import {
+  BOOTREQUEST,
+  BROADCAST_FLAG,
+  decode,
+  ETHERNET,
+  encode,
+  isMalformed,
+  MESSAGE,
+  OPT,
+} from '../../src/wire/dhcp.js'
 import type { Mac } from '../../src/wire/mac.js'
 import { decodeTftp, encodeTftp } from '../../src/wire/tftp.js'
 
@@ -46,7 +55,12 @@ export async function muster(lan: Lan, n: number, from: string): Promise<Timing>
   await fetchByTftp(lan.server, program, from)
   await discover(lan, n, timing, true)
   await http(lan, from, 'GET', '/boot/ipxe')
-  const query = new URLSearchParams({ mac: mac.replaceAll(':', '-'), uuid: uuidOf(n), serial: `S${n}`, manufacturer: 'Storm' })
+  const query = new URLSearchParams({
+    mac: mac.replaceAll(':', '-'),
+    uuid: uuidOf(n),
+    serial: `S${n}`,
+    manufacturer: 'Storm',
+  })
   query.set('platform', 'pcbios')
   query.set('buildarch', 'i386')
   const script = await http(lan, from, 'GET', `/boot/script?${query}`)
@@ -159,7 +173,15 @@ function http(lan: Lan, from: string, method: string, path: string, post?: Post)
     const headers = post
       ? { authorization: `Bearer ${post.token}`, 'content-type': 'application/json' }
       : { 'user-agent': 'iPXE' }
-    const options = { host: lan.server, port: lan.httpPort, localAddress: from, method, path, headers, agent: false }
+    const options = {
+      host: lan.server,
+      port: lan.httpPort,
+      localAddress: from,
+      method,
+      path,
+      headers,
+      agent: false,
+    }
     const call = request({ ...options, timeout: 20_000 }, response => {
       let body = ''
       response.setEncoding('utf8')
@@ -167,7 +189,9 @@ function http(lan: Lan, from: string, method: string, path: string, post?: Post)
         body += text
       })
       response.on('end', () =>
-        response.statusCode === 200 ? resolve(body) : reject(new Error(`${path}: ${response.statusCode} ${body}`)),
+        response.statusCode === 200
+          ? resolve(body)
+          : reject(new Error(`${path}: ${response.statusCode} ${body}`)),
       )
     })
     call.on('timeout', () => call.destroy(new Error(`${path}: no answer in 20 s`)))
@@ -181,9 +205,18 @@ function factsOf(n: number, mac: Mac): Facts {
   return {
     bootMac: mac,
     firmware: 'bios',
-    cpu: { model: 'Storm CPU', architecture: 'x86_64', sockets: 1, cores, threads: cores, flags: ['fpu', 'sse2'] },
+    cpu: {
+      model: 'Storm CPU',
+      architecture: 'x86_64',
+      sockets: 1,
+      cores,
+      threads: cores,
+      flags: ['fpu', 'sse2'],
+    },
     memory: { installed: 4 << 28, usable: 1_000_000_000 },
-    disks: [{ name: 'sda', size: 8 << 27, serial: `D${n}`, rotational: false, removable: false, transport: 'sata' }],
+    disks: [
+      { name: 'sda', size: 8 << 27, serial: `D${n}`, rotational: false, removable: false, transport: 'sata' },
+    ],
     nics: [{ name: 'eth0', mac, driver: 'e1000e', link: true, speed: 1000, pci: '0000:00:03.0' }],
     pci: Array.from({ length: 20 }, (_, i) => ({
       slot: `0000:00:${hex(i, 2)}.0`,
