@@ -6,6 +6,7 @@ const BENCHES: Record<string, () => Promise<{ run(): Promise<Row[]> }>> = {
   dhcp: () => import('./dhcp.js'),
   http: () => import('./http.js'),
   tftp: () => import('./tftp.js'),
+  storm: () => import('./storm.js'),
 }
 
 const wanted = process.argv.slice(2)

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLan, DAEMON_ADDRESS, DAEMON_INTERFACE, type Lan } from '../test/lab/lib/namespaces.js'
 import { run as call, runIn, startIn } from '../test/lab/lib/process.js'
+import { readyScout } from '../test/lab/lib/scout.js'
 import type { Row } from './rows.js'
 
 /**
@@ -30,7 +30,8 @@ export async function run(): Promise<Row[]> {
 
 async function storm(machines: number): Promise<Row[]> {
   const lan = await createLan()
-  const dir = mkdtempSync(join(tmpdir(), 'muster-storm-'))
+  mkdirSync('.lab', { recursive: true })
+  const dir = mkdtempSync(join('.lab', 'storm-'))
   try {
     await addAddresses(lan)
     const daemon = await startDaemon(lan, dir)
@@ -57,22 +58,15 @@ async function addAddresses(lan: Lan) {
 }
 
 async function startDaemon(lan: Lan, dir: string) {
-  await call('node', ['dist/cli.js', 'scout', 'build', '--state-dir', dir, '--boot-files-only'], {
-    timeoutMs: 300_000,
+  const ready = await readyScout()
+  for (const part of ['boot', 'scout']) await call('cp', ['-al', join(ready, part), dir])
+  const serve = ['dist/cli.js', 'serve', '--interface', DAEMON_INTERFACE, '--state-dir', dir]
+  const logFile = join(dir, 'daemon.log')
+  const service = startIn(lan.daemon, 'taskset', ['-c', '0', process.execPath, ...serve], {
+    name: 'daemon',
+    logFile,
   })
-  const serve = [
-    '-c',
-    '0',
-    process.execPath,
-    'dist/cli.js',
-    'serve',
-    '--interface',
-    DAEMON_INTERFACE,
-    '--state-dir',
-    dir,
-  ]
-  const service = startIn(lan.daemon, 'taskset', serve, { name: 'daemon', logFile: join(dir, 'daemon.log') })
-  await service.output.waitFor(/"msg":"serving"/, 20_000)
+  await service.output.waitFor(/"msg":"ready"/, 20_000)
   return { pid: service.child.pid ?? 0, stop: () => service.stop() }
 }
 

@@ -106,7 +106,7 @@ function offered(lan: Lan, xid: number): Promise<string | undefined> {
 function discoverPacket(n: number, xid: number, ipxe: boolean): Buffer {
   const chaddr = Buffer.alloc(16)
   Buffer.from(macOf(n).replaceAll(':', ''), 'hex').copy(chaddr)
-  const options = new Map([
+  const options = new Map<number, Buffer>([
     [OPT.messageType, Buffer.from([MESSAGE.discover])],
     [OPT.vendorClass, Buffer.from('PXEClient:Arch:00000:UNDI:002001')],
     [OPT.clientArch, Buffer.from([0, 0])],

@@ -106,8 +106,8 @@ t.test('the image', { timeout: 1_200_000 }, async t => {
     daemon.kill('SIGKILL')
     await exited
   })
-  const said = await untilSaid(daemon, /"serving"/)
-  t.match(said, /"serving"/, 'serves')
+  const said = await untilSaid(daemon, /"ready"/)
+  t.match(said, /"ready"/, 'serves')
 
   const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8')
   t.equal(/Uid:\s+(\d+)/.exec(status)?.[1], owner?.[1], 'as muster')
