@@ -13,6 +13,7 @@ import t from 'tap'
 const root = new URL('../..', import.meta.url).pathname
 const base = `localhost/muster-test-base:${process.pid}`
 const image = `localhost/muster-test:${process.pid}`
+const storage = mkdtempSync(join(tmpdir(), 'muster-podman-')) // of this test alone: it leaves no layers behind
 const ns = `mu-${process.pid}-docker`
 const ADDRESS = '10.79.0.2'
 const NET_BIND_SERVICE = 0x400n // 1 << CAP_NET_BIND_SERVICE (capabilities(7))
@@ -26,9 +27,12 @@ const run = (command: string, args: string[], seconds = 60) =>
     stdio: 'pipe',
   })
 
-const quietly = (command: string, args: string[]) => {
+const podman = (args: string[], seconds?: number) =>
+  run('podman', ['--root', join(storage, 'root'), '--runroot', join(storage, 'run'), ...args], seconds)
+
+const quietly = (act: () => unknown) => {
   try {
-    run(command, args)
+    act()
   } catch {
     // nothing was there to be removed
   }
@@ -45,7 +49,7 @@ function baseTar(): string {
 }
 
 function buildImage() {
-  run('podman', ['import', '-q', baseTar(), base], 120)
+  podman(['import', '-q', baseTar(), base], 120)
   const host = ['/etc/ssl/certs', '/usr/local/share/ca-certificates'].flatMap(dir => [
     '-v',
     `${dir}:${dir}:ro`,
@@ -60,7 +64,7 @@ function buildImage() {
     `BASE=${base}`,
     ...host,
   ]
-  run('podman', ['build', '-q', ...args, '-t', image, '.'], 900)
+  podman(['build', '-q', ...args, '-t', image, '.'], 900)
 }
 
 /** What `docker run --network host --cap-drop ALL --cap-add NET_BIND_SERVICE -v STATE:/var/lib/muster` amounts to. */
@@ -76,27 +80,27 @@ function startIn(mounted: string, state: string) {
 t.test('the image', { timeout: 1_200_000 }, async t => {
   const state = mkdtempSync(join(tmpdir(), 'muster-docker-'))
   t.teardown(() => {
-    quietly('ip', ['netns', 'del', ns])
-    quietly('podman', ['image', 'umount', '-f', image])
-    quietly('podman', ['rmi', '-f', image, base])
-    rmSync(state, { recursive: true, force: true })
+    quietly(() => run('ip', ['netns', 'del', ns]))
+    quietly(() => podman(['image', 'umount', '-fa']))
+    for (const dir of [state, storage]) rmSync(dir, { recursive: true, force: true })
   })
   buildImage()
 
-  const config = JSON.parse(run('podman', ['image', 'inspect', image]))[0].Config
+  const [{ Config: config, Healthcheck: health }] = JSON.parse(podman(['image', 'inspect', image]))
   t.equal(config.User, 'muster', 'runs as its own user')
   t.match(Object.keys(config.Volumes), ['/var/lib/muster'], 'keeps its state in a volume')
-  t.match(config.Healthcheck.Test, ['CMD', 'muster', 'status'], 'is asked how it is')
+  t.match(health.Test, ['CMD', 'muster', 'status'], 'is asked how it is')
 
   for (const line of [
     `netns add ${ns}`,
-    `-n ${ns} link add lan0 type dummy`,
+    `-n ${ns} link add lan0 type veth peer name lan1`,
     `-n ${ns} address add ${ADDRESS}/24 dev lan0`,
     `-n ${ns} link set lan0 up`,
+    `-n ${ns} link set lan1 up`,
     `-n ${ns} link set lo up`,
   ])
     run('ip', line.split(' '))
-  const mounted = run('podman', ['image', 'mount', image]).trim()
+  const mounted = podman(['image', 'mount', image]).trim()
   const owner = /^muster:x:(\d+):(\d+)/m.exec(readFileSync(join(mounted, 'etc/passwd'), 'utf8'))
   run('chown', [`${owner?.[1]}:${owner?.[2]}`, state])
 
@@ -113,7 +117,7 @@ t.test('the image', { timeout: 1_200_000 }, async t => {
   t.equal(/Uid:\s+(\d+)/.exec(status)?.[1], owner?.[1], 'as muster')
   t.equal(BigInt(`0x${/CapEff:\s+(\w+)/.exec(status)?.[1]}`), NET_BIND_SERVICE, 'with one capability')
   t.equal(BigInt(`0x${/CapBnd:\s+(\w+)/.exec(status)?.[1]}`), NET_BIND_SERVICE, 'and no way to others')
-  const health = run('ip', [
+  const healthy = run('ip', [
     'netns',
     'exec',
     ns,
@@ -123,7 +127,7 @@ t.test('the image', { timeout: 1_200_000 }, async t => {
     '5',
     `http://${ADDRESS}:8067/healthz`,
   ])
-  t.ok(health, 'is healthy')
+  t.ok(healthy, 'is healthy')
 
   daemon.kill('SIGTERM')
   t.match(await exited, [0], 'ends cleanly')
