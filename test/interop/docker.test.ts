@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 
 /**
- * The Dockerfile, built for real by podman (no container can run on every test host, so RUN steps are chroots), and the daemon
+ * The Dockerfile, built for real by podman (containers cannot run on every test host, so RUN steps are chroots), and the daemon
  * started out of the built root as Docker would: own network, the image's user, one capability.
  * The base image is Debian 13 made by mmdebstrap: no container registry is asked.
  */
@@ -71,7 +71,7 @@ function buildImage() {
 function startIn(mounted: string, state: string) {
   const script = `
     mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/var/lib/muster" &&
-    exec chroot "$1" setpriv --reuid muster --regid muster --clear-groups --bounding-set=-all,+net_bind_service \\
+    exec chroot "$1" env -i PATH=/usr/local/bin:/usr/bin:/bin setpriv --reuid muster --regid muster --clear-groups --bounding-set=-all,+net_bind_service \\
       muster serve --interface lan0`
   const args = ['netns', 'exec', ns, 'unshare', '--mount', 'bash', '-c', script, 'bash', mounted, state]
   return spawn('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] })
