@@ -1,4 +1,7 @@
-# muster in a container: docker run --network host --cap-drop ALL --cap-add NET_BIND_SERVICE -v muster:/var/lib/muster muster
+# muster in a container. Build, then fill the volume (this needs root and mounts, the daemon neither), then serve:
+#   docker build -t muster .
+#   docker run --rm --user root --cap-add SYS_ADMIN -v muster:/var/lib/muster muster scout build
+#   docker run --network host --cap-drop ALL --cap-add NET_BIND_SERVICE -v muster:/var/lib/muster muster
 # The network is the host's: ProxyDHCP hears broadcasts, which a bridge network does not pass.
 ARG BASE=docker.io/library/debian:13-slim
 
@@ -14,10 +17,9 @@ COPY src src
 RUN npm run build && npm prune --omit=dev && rm -rf node_modules/sqlite3/build/Release/obj* node_modules/sqlite3/deps
 
 FROM ${BASE}
-# mmdebstrap and what follows it serve `scout build` alone; the daemon needs Node and nothing else.
+# mmdebstrap serves `scout build` alone; the daemon needs Node and nothing else.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates libcap2-bin nodejs \
-      cpio debian-archive-keyring mmdebstrap squashfs-tools zstd \
+      ca-certificates debian-archive-keyring libcap2-bin mmdebstrap nodejs \
  && useradd --system --home-dir /var/lib/muster --shell /usr/sbin/nologin muster \
  && install -d -o muster -g muster -m 0700 /var/lib/muster \
  && install -m 0755 "$(readlink -f "$(command -v node)")" /usr/local/bin/muster-node \
