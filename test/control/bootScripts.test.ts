@@ -44,7 +44,7 @@ t.test('identify', async t => golden(t, 'test/golden/identify.ipxe', scriptsFor(
 
 for (const [name, boot, platform, scoutArguments] of [
   ['scout-bios', scout, 'pcbios', ''],
-  ['scout-uefi', scout, 'efi', 'net.ifnames=0 quiet'],
+  ['scout-uefi', scout, 'efi', 'net.ifnames=0'],
   ['disk-auto-bios', disk('auto'), 'pcbios', ''],
   ['disk-auto-uefi', disk('auto'), 'efi', ''],
   ['disk-sanboot', disk('sanboot'), 'efi', ''],
