@@ -6,7 +6,8 @@ import type { IpxeReport } from './sighting.js'
 
 /**
  * What iPXE sends with `GET /boot/script`. iPXE expands a setting that the machine lacks to nothing, so an empty
- * value means absent; SMBIOS before 2.5 has 0 for the number of cores, which says as little.
+ * value means absent; SMBIOS before 2.5 has 0 for the number of cores, which says as little. Vendors put anything
+ * into SMBIOS: a value that makes no sense counts as absent too, because a machine has to boot all the same.
  */
 
 const hardwareText = z
@@ -18,27 +19,26 @@ const hardwareText = z
 const wholeNumber = (max: number) =>
   z
     .string()
-    .regex(/^(\d{1,9}|0x[0-9a-f]{1,7})$/i, 'is not a whole number')
+    .regex(/^(\d{1,9}|0x[0-9a-f]{1,7})$/i)
     .transform(Number)
-    .refine(value => value <= max, `is more than ${max}`)
+    .refine(value => value <= max)
     .transform(value => value || undefined)
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
+const orAbsent = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined)
+
 const querySchema = z.strictObject({
   mac: macSchema,
-  uuid: z.string().regex(UUID, 'is not a UUID').toLowerCase().optional(),
-  manufacturer: hardwareText.optional(),
-  product: hardwareText.optional(),
-  serial: hardwareText.optional(),
-  'board-serial': hardwareText.optional(),
-  memsize: wholeNumber(999_999_999).optional(), // MiB
-  cores: wholeNumber(255).optional(),
-  platform: z.enum(['pcbios', 'efi']).optional(),
-  buildarch: z
-    .string()
-    .regex(/^[a-z0-9_]{1,16}$/, 'is not an architecture such as x86_64')
-    .optional(),
+  uuid: orAbsent(z.string().regex(UUID).toLowerCase()),
+  manufacturer: orAbsent(hardwareText),
+  product: orAbsent(hardwareText),
+  serial: orAbsent(hardwareText),
+  'board-serial': orAbsent(hardwareText),
+  memsize: orAbsent(wholeNumber(999_999_999)), // MiB
+  cores: orAbsent(wholeNumber(255)),
+  platform: orAbsent(z.enum(['pcbios', 'efi'])),
+  buildarch: orAbsent(z.string().regex(/^[a-z0-9_]{1,16}$/)),
 })
 
 /** The query of `GET /boot/script` with absent values left out, in the names of the code. */

@@ -13,6 +13,10 @@ for (const [name, query, want] of [
   ['the board', { mac, 'board-serial': 'B1' }, { mac, boardSerial: 'B1' }],
   ['padded text', { mac, product: '  OptiPlex\t7010 \u0000' }, { mac, product: 'OptiPlex 7010' }],
   ['nothing but padding', { mac, product: ' \u0000 ' }, { mac }],
+  ['a UUID that is none', { mac, uuid: '1', product: 'kept' }, { mac, product: 'kept' }],
+  ['a serial without end', { mac, serial: 'x'.repeat(257) }, { mac }],
+  ['cores that are no number', { mac, cores: 'four' }, { mac }],
+  ['said twice', { mac, serial: ['1', '2'] }, { mac }],
   [
     'a UUID in capitals',
     { mac, uuid: 'ABCDEF00-1111-2222-3333-444455556666' },
