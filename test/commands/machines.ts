@@ -12,6 +12,7 @@ export const rack = {
   vendor: 'Dell Inc.',
   product: 'PowerEdge R630',
   serial: '4JQ2\u001b[31mK2',
+  boardSerial: '.4JQ2K2.',
   uuid: '4c4c4544-004a-5110-8032-b4c04f4b3232',
   cores: 16,
   memory: 68_719_476_736,
@@ -30,6 +31,8 @@ export const newcomer = {
   state: 'seen',
   localBoot: 'auto',
   macs: ['b8:27:eb:00:00:01'],
+  cores: 4,
+  memory: 8_589_934_592,
   firstSeen: '2026-01-02T09:00:00.000Z',
   lastSeen: '2026-01-02T09:00:00.000Z',
 }
@@ -68,7 +71,7 @@ export const described = {
     ],
     pci: [{ slot: '0000:01:00.0', class: '020000', vendor: '14e4', device: '165f', driver: 'tg3' }],
     dmi: {
-      system: { vendor: 'Dell Inc.', product: 'PowerEdge R630', serial: '4JQ2K2' },
+      system: { vendor: 'Dell Inc.', product: 'PowerEdge R630', version: 'A01', serial: '4JQ2K2' },
       board: { vendor: 'Dell Inc.', product: '0CNCJW', serial: '.4JQ2K2.' },
       chassis: { vendor: 'Dell Inc.', type: '23', serial: '4JQ2K2' },
       bios: { vendor: 'Dell Inc.', version: '2.13.0', date: '05/14/2021' },
