@@ -9,6 +9,8 @@ import { VERSION } from './config/version.js'
 
 class UsageError extends Error {}
 
+const FIRST_WORDS = COMMANDS.map(command => command.name.replace(/ .*/, ''))
+
 /** A link `muster-protect-system` to this program is the command `protect-system`. */
 function wordsOf([, program = '', ...words]: readonly string[]): string[] {
   const linked = basename(program).replace(/^muster-/, '')
@@ -30,7 +32,7 @@ function parserOf(words: string[], finish: (code: Exit) => void): Argv {
     .wrap(100)
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(explainCommand(message, words))
+      throw error ?? new UsageError(explainCommand(message, words, FIRST_WORDS))
     })
   for (const command of COMMANDS) addCommand(parser, words, command, finish)
   return parser

@@ -12,14 +12,16 @@ export function explainUsage(message: string, words: readonly string[], command:
   return message.replaceAll('\n', ' ')
 }
 
-/** The same for the word that should have been a command. */
-export function explainCommand(message: string, words: readonly string[]): string {
+/** The same for the word that should have been a command. `known`: the first words of all commands. */
+export function explainCommand(message: string, words: readonly string[], known: readonly string[]): string {
+  const option = words.find(word => word.startsWith('-'))?.replace(/=.*/, '')
+  if (option && message.startsWith('Which command'))
+    return `there is no option ${option} without a command${didYouMean(option, ['--help', '--version'])}`
   const meant = /^Did you mean (.+)\?$/.exec(message)?.[1]
   const unknown = /^Unknown (?:command|argument)s?: /.test(message)
   if (!meant && !unknown) return message
-  const what = words.find(word => !word.startsWith('-')) ? 'command' : 'option'
-  const given = words.find(word => !word.startsWith('-')) ?? words[0]
-  return `there is no ${what} '${given}'${meant ? ` (did you mean ${meant}?)` : ''}`
+  const given = words.find(word => !word.startsWith('-') && !known.includes(word)) ?? words[0]
+  return `there is no command '${given}'${meant ? ` (did you mean ${meant}?)` : ''}`
 }
 
 /** yargs names what it does not know, without dashes: an option is told from a word by looking again. */
