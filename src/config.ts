@@ -105,10 +105,14 @@ export function parseConfigFile(text: string, path: string): FileSettings {
     const from = `${path}:${lineOf(key, text)}`
     if (!Object.hasOwn(ALL, key))
       problems.push(`${from}: there is no setting '${key}'${didYouMean(key, Object.keys(ALL))}`)
+    else if (!isPlain(value)) problems.push(`${from}: ${key} must be one value, or a list of values`)
     else if (value !== null) found.set(key, { text: String(value), from: `${from}: ${key}` })
   }
   return { found, problems }
 }
+
+const isPlain = (value: unknown): boolean =>
+  Array.isArray(value) ? value.every(v => !Array.isArray(v) && isPlain(v)) : !(value instanceof Object)
 
 /** Keys are plain and unique (YAML refuses duplicates), so the first line that starts with one is its own. */
 const lineOf = (key: string, text: string) =>

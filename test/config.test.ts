@@ -55,6 +55,7 @@ for (const [name, flags, env, text, want] of [
   ],
   ['what is no YAML', {}, {}, 'a: [\n', /\.yaml:\d: /],
   ['a list as file', {}, {}, '- a\n', /\.yaml:1: must be a map/],
+  ['a map as value', {}, {}, 'debug: dhcp\ninterface: {a: b}\n', /\.yaml:2: interface must be one value/],
   ['a key twice', {}, {}, 'debug: dhcp\ndebug: tftp\n', /\.yaml:2: .*unique/],
   ['a relative path', { 'state-dir': 'x' }, {}, '', /^--state-dir must be an absolute path/],
   ['an unknown area', { debug: 'dhcp,dns' }, {}, '', /^--debug must be some of/],
