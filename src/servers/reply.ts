@@ -53,6 +53,10 @@ export const sendText: Send = (res, { status, body }) => {
   res.status(status).type('text/plain').send(`${error.message}\n`)
 }
 
+/** The parser's own words leave open what it parsed. */
+const complaint = ({ type, message }: { type?: string; message: string }) =>
+  type === 'entity.parse.failed' ? `the body is not JSON: ${message}` : message
+
 /**
  * The last handler. Faults of the client (a body too long, JSON that is none, a path that does not decode) keep their
  * status; everything else is ours: logged whole and answered without detail.
@@ -67,5 +71,5 @@ export const onError =
     if (res.headersSent) return void res.destroy()
     if (ours) send(res, problem('internal', 'muster failed on this request: its log says why'))
     else if (status === 413) send(res, problem('too-large', `the body is longer than ${error.limit} bytes`))
-    else send(res, { ...problem('invalid', String(error.message)), status })
+    else send(res, { ...problem('invalid', complaint(error)), status })
   }

@@ -90,6 +90,8 @@ for (const [name, method, path, body, status, want] of [
   ['the status', 'GET', '/status', undefined, 200, { version: '0.0.0' }],
   ['events that are none', 'GET', '/events', undefined, 200, []],
   ['too many events', 'GET', '/events?limit=1001', undefined, 400, { error: { message: /^limit: / } }],
+  ['events of nobody', 'GET', '/events?system=elm', undefined, 404, { error: { message: /elm/ } }],
+  ['what is no JSON', 'PATCH', '/systems/oak-1', '{', 400, { error: { message: /^the body is not JSON: / } }],
   ['an unknown parameter', 'GET', '/events?since=1', undefined, 400, { error: { message: /since/ } }],
   ['an unknown path', 'GET', '/nothing', undefined, 404, { error: { code: 'not-found' } }],
 ] as const)
@@ -99,6 +101,13 @@ for (const [name, method, path, body, status, want] of [
     t.equal(got.status, status)
     t.match(got.body, want)
   })
+
+t.test('a body that calls itself a form, as curl does, is read as JSON', async t => {
+  const { api } = await startServices(t)
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const { status } = await ask(`${api}/systems/oak-1/orders`, { token, headers, body: '{"order":"reboot"}' })
+  t.equal(status, 200)
+})
 
 t.test('packets', async t => {
   const { api } = await startServices(t)

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Inventory } from '../../control/inventory.js'
 import { LOCAL_BOOTS, type MachineEvent } from '../../core/machine.js'
+import { GIVEN_ORDERS } from '../../core/order.js'
 import { isRefusal } from '../../core/refusal.js'
 import { descriptionOf, summaryOf } from '../../core/summary.js'
 import { longPoll } from '../longPoll.js'
@@ -31,7 +32,7 @@ const changeSchema = z
     localBoot: z.enum(LOCAL_BOOTS).exactOptional(),
   })
   .refine(change => Object.keys(change).length > 0, 'names nothing to change: give group, name or localBoot')
-const orderSchema = z.strictObject({ order: z.enum(['reboot', 'power-off']) })
+const orderSchema = z.strictObject({ order: z.enum(GIVEN_ORDERS) })
 const eventsSchema = z.strictObject({
   after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).exactOptional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
@@ -58,11 +59,12 @@ export function apiRoutes({ inventory, packets, status, token, closing, log }: A
 
   const list = async () => ok((await inventory.list()).map(summaryOf))
 
+  const unknown = (system: string) =>
+    problem('not-found', `no system ${JSON.stringify(system)}: describe-systems lists them all`)
+
   async function describe({ params }: System): Promise<Reply> {
     const machine = await inventory.find(params.system)
-    return machine
-      ? ok(descriptionOf(machine))
-      : problem('not-found', `no system ${JSON.stringify(params.system)}: describe-systems lists them all`)
+    return machine ? ok(descriptionOf(machine)) : unknown(params.system)
   }
 
   async function change(req: System): Promise<Reply> {
@@ -88,6 +90,7 @@ export function apiRoutes({ inventory, packets, status, token, closing, log }: A
     const query = check(eventsSchema, req.query)
     if (isRefusal(query)) return refusal(query)
     const { wait, system, ...range } = query.value
+    if (system && !(await inventory.find(system))) return unknown(system)
     const gone = new AbortController()
     res.once('close', () => gone.abort())
     const found = await longPoll({
@@ -119,7 +122,8 @@ export function apiRoutes({ inventory, packets, status, token, closing, log }: A
       `/systems/:system/${verb}`,
       json((req: System) => apply(req, verb)),
     )
-  return exactRouter().use('/api/v1', authorize, express.json({ limit: BODY_LIMIT, inflate: false }), routes)
+  const body = express.json({ limit: BODY_LIMIT, inflate: false, type: () => true }) // curl -d calls it a form
+  return exactRouter().use('/api/v1', authorize, body, routes)
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
