@@ -27,6 +27,7 @@ const app = bootApp({
   inventory,
   closing: closing.signal,
   log,
+  scoutLog: log,
 })
 const { port } = await listen(app, { address: '127.0.0.1', port: 0, closing, log })
 console.log(port)

@@ -19,7 +19,7 @@ type Counters = Record<string, () => Record<string, number>>
 export async function openListeners(config: Config, state: State, log: Log, keep: Keep): Promise<void> {
   const { inventory, files, token } = state
   const packets = createPacketRing(config.packetRing)
-  const counters: Counters = {}
+  const counters: Counters = { inventory: inventory.counters }
   const status = statusOf(config, state, counters)
 
   const serve = async (
@@ -79,6 +79,7 @@ function bootRoutes(config: Config, { inventory, files }: State, log: Log) {
     now: () => new Date(),
     inventory,
     log: log.area('http'),
+    scoutLog: log.area('scout'),
   }
 }
 

@@ -5,23 +5,28 @@ import { type ApiRoutes, apiRoutes } from './routes/api.js'
 import { type BootRoutes, bootRoutes } from './routes/boot.js'
 import { type ScoutRoutes, scoutRoutes } from './routes/scout.js'
 
-/** The service for machines: what they boot, and what the scout tells. */
-export function bootApp(o: BootRoutes & ScoutRoutes): Express {
-  const app = base(o.log).use(bootRoutes(o)).use(scoutRoutes(o))
-  return end(app, o.log, sendText, '/scout/')
+const SCOUT = '/scout/'
+
+/** The service for machines: what they boot, and what the scout tells, which logs as an area of its own. */
+export function bootApp(o: BootRoutes & ScoutRoutes & { scoutLog: Logger }): Express {
+  const app = base(req => (req.path.startsWith(SCOUT) ? o.scoutLog : o.log))
+    .use(bootRoutes(o))
+    .use(scoutRoutes({ ...o, log: o.scoutLog }))
+  return end(app, o.log, sendText, SCOUT)
 }
 
 /** The owner's service. */
 export function apiApp(o: ApiRoutes): Express {
-  return end(base(o.log).use(apiRoutes(o)), o.log, sendJson, '/')
+  return end(base(() => o.log).use(apiRoutes(o)), o.log, sendJson, '/')
 }
 
-function base(log: Logger): Express {
+function base(logOf: (req: Request) => Logger): Express {
   const app = express()
   app.disable('x-powered-by').disable('etag')
   app.set('query parser', 'simple') // a=1&a=2 is a list, which no schema takes; no objects
   app.use((req, res, next) => {
     res.set('x-content-type-options', 'nosniff')
+    const log = logOf(req)
     if (log.isLevelEnabled('debug')) logWhenDone(log, req, res)
     next()
   })

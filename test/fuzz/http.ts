@@ -129,6 +129,7 @@ async function startService() {
     inventory,
     closing: closing.signal,
     log,
+    scoutLog: log,
   })
   const { port, close } = await listen(app, { address: '127.0.0.1', port: 0, closing, log })
   const judge: Judge = random => {

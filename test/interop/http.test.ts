@@ -40,7 +40,10 @@ async function start(t: Test) {
     macOf: async () => undefined,
   })
   const common = { inventory, closing: closing.signal, log }
-  const boot = bootApp({ ...common, scripts, nbp: files.read, scoutFile: files.readScout, now })
+  const boot = bootApp({
+    ...common,
+    ...{ scripts, nbp: files.read, scoutFile: files.readScout, now, scoutLog: log },
+  })
   const api = apiApp({ ...common, packets: () => Buffer.alloc(0), status: () => ({}), token })
   const at = { address: '127.0.0.1', port: 0, closing, log }
   const listeners = [await listen(boot, at), await listen(api, at)]

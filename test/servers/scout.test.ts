@@ -115,6 +115,17 @@ t.test('no token reaches the log', async t => {
   t.notMatch(lines.join(''), new RegExp(`${token}|${'f'.repeat(32)}|Bearer`))
 })
 
+t.test('what concerns the scout is logged under its own area, the boot files are not', async t => {
+  const { boot, lines } = await startServices(t)
+  await ask(`${boot}/boot/ipxe`)
+  await ask(`${boot}/scout/v1/orders?wait=0`, { token: 'f'.repeat(32) })
+  await until(() => lines.length === 3)
+  t.match(
+    lines.map(line => JSON.parse(line)).map(({ area, msg }) => `${area} ${msg}`),
+    ['undefined request', 'scout unknown scout', 'scout request'],
+  )
+})
+
 /** Waits for what another part of the process does; the test's own time-out is the bound. */
 async function until(condition: () => boolean) {
   while (!condition()) await new Promise(resolve => setImmediate(resolve))

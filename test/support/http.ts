@@ -42,6 +42,7 @@ export async function startServices(t: Test, some: Some = {}) {
     inventory,
     closing: closing.signal,
     log,
+    scoutLog: log.child({ area: 'scout' }),
   })
   const api = apiApp({
     inventory,
