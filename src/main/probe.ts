@@ -9,7 +9,7 @@ import type { Config } from '../config.js'
  */
 export async function probePorts(c: Config): Promise<void> {
   await udp('0.0.0.0', c.dhcpPort, true)
-  await udp(c.address, c.pxePort, true)
+  await udp(c.address, c.pxePort, false)
   await udp(c.address, c.tftpPort, false)
   await tcp(c.address, c.httpPort)
   await tcp(c.apiAddress, c.apiPort)

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -148,6 +148,25 @@ t.test('a file where the state directory should be: one line', async t => {
   const daemon = serve(t, file)
   t.equal(await daemon.ended, 1)
   t.match(daemon.err(), /^muster: cannot use the state directory .* --state-dir\n$/)
+})
+
+t.test('a dry run finds another boot server on 4011, even one that shares the port', async t => {
+  const other = createSocket({ type: 'udp4', reuseAddr: true }).bind(PORTS.pxe, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const daemon = serve(t, stateDir(t), ['--dry-run'])
+  t.equal(await daemon.ended, 1)
+  t.match(daemon.err(), /^muster: UDP port \d+ of 127\.0\.0\.1 is taken .* --pxe-port\n$/)
+})
+
+t.test('the status counts for every part', async t => {
+  const state = stateDir(t)
+  const daemon = serve(t, state)
+  await ready(daemon)
+  const authorization = `Bearer ${readFileSync(join(state, 'api-token'), 'utf8').trim()}`
+  const status = await fetch(`http://127.0.0.1:${PORTS.api}/api/v1/status`, { headers: { authorization } })
+  const counted = { inventory: { sightingsDropped: 0 }, http: {}, api: {}, tftp: {}, dhcp: {} }
+  t.match(await status.json(), counted)
 })
 
 t.test('a dry run tells the settings and tries the ports', async t => {
