@@ -114,7 +114,8 @@ export async function startTftp(o: TftpOptions): Promise<TftpServer> {
   }
 
   listener.on('message', (bytes, peer) => {
-    const packet = decodeTftp(bytes)
+    // Who sends from port 0 takes no answer (RFC 768), and dgram throws when told to send one.
+    const packet = peer.port === 0 ? undefined : decodeTftp(bytes)
     if (packet?.op === 'rrq' || packet?.op === 'wrq') requested(packet, bytes, peer)
     else add(packet ? 'foreign' : 'malformed')
   })

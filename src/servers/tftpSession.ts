@@ -105,7 +105,7 @@ export class TftpSession {
   #received(bytes: Buffer, from: RemoteInfo) {
     if (from.port !== this.peer.port || from.address !== this.peer.address) {
       this.#o.foreign()
-      this.#socket?.send(WRONG_TID, from.port, from.address)
+      if (from.port !== 0) this.#socket?.send(WRONG_TID, from.port, from.address) // 0 takes no answer
       return
     }
     const packet = decodeTftp(bytes)

@@ -1,11 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { read } from '../../bench/tftp/client.js'
 import { startTftp } from '../../src/servers/tftp.js'
+import { encodeTftp } from '../../src/wire/tftp.js'
 import { atftp, curl, fetched, nodeTftp, type Peer, tftpHpa } from './tftpClients.js'
 import { startRelay } from './tftpRelay.js'
 
@@ -65,6 +67,27 @@ t.test('an absent file is refused fast', async t => {
     await t.rejects(peer.get(o), peer.name)
     t.ok(performance.now() - began < 2500, 'fast')
   }
+})
+
+const RAW = `socket(S, PF_INET, SOCK_RAW, 17) or die; my ($to, $hex) = @ARGV; my $p = pack("H*", $hex);
+send(S, pack("n4", 0, $to, 8 + length $p, 0) . $p, 0, pack_sockaddr_in(0, inet_aton("127.0.0.1"))) or die`
+
+/** Only a raw socket can send from port 0, which means that no answer is wanted (RFC 768). */
+const fromPortZero = (port: number, payload: Buffer) =>
+  execFileSync('perl', ['-MSocket', '-e', RAW, `${port}`, payload.toString('hex')], { timeout: 5000 })
+
+t.test('packets from port 0 get silence and harm nobody', async t => {
+  const tftp = await server(t)
+  const request = (file: string) => encodeTftp({ op: 'rrq', file, mode: 'octet', options: [] })
+  for (const file of ['absent', '513']) fromPortZero(tftp.port, request(file))
+  const client = createSocket('udp4')
+  t.teardown(() => client.close())
+  client.send(request('513'), tftp.port, host)
+  const [, transfer] = await once(client, 'message', { signal: AbortSignal.timeout(5000) })
+  fromPortZero(transfer.port, encodeTftp({ op: 'ack', block: 1 }))
+  for (const block of [1, 2]) client.send(encodeTftp({ op: 'ack', block }), transfer.port, host)
+  while (tftp.counters().complete === 0) await new Promise(resolve => setTimeout(resolve, 5))
+  t.match(tftp.counters(), { requests: 1, malformed: 2, foreign: 1, complete: 1, active: 0 })
 })
 
 t.test('40 MiB: the block number rolls over', { timeout: 180_000 }, async t => {
