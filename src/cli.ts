@@ -9,6 +9,9 @@ import { VERSION } from './config/version.js'
 
 class UsageError extends Error {}
 
+/** yargs hands over its own complaints as errors, too; the others are faults of ours. */
+const faultIn = (error: Error | undefined) => (error?.name === 'YError' ? undefined : error)
+
 const FIRST_WORDS = COMMANDS.map(command => command.name.replace(/ .*/, ''))
 
 /** A link `muster-protect-system` to this program is the command `protect-system`. */
@@ -32,7 +35,7 @@ function parserOf(words: string[], finish: (code: Exit) => void): Argv {
     .wrap(100)
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(explainCommand(message, words, FIRST_WORDS))
+      throw faultIn(error) ?? new UsageError(explainCommand(message, words, FIRST_WORDS))
     })
   for (const command of COMMANDS) addCommand(parser, words, command, finish)
   return parser
@@ -64,7 +67,7 @@ function addPlain(
     for (const [word, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
       y.positional(word, { type: 'string', ...operand })
     y.options(command.options).fail((message, error) => {
-      throw error ?? new UsageError(explainUsage(message, words, command))
+      throw faultIn(error) ?? new UsageError(explainUsage(message, words, command))
     })
     for (const [example, means] of command.examples) y.example(example, means)
   }

@@ -41,6 +41,12 @@ export function loadConfig(flags: Flags, env: Env, network: Network = readNetwor
   return 'problem' in lan ? { problems: [lan.problem] } : Object.freeze({ ...settings, ...lan })
 }
 
+/** The state directory alone, for what needs no more than that. */
+export function loadStateDir(flags: Flags, env: Env): { stateDir: string } | Problems {
+  const read = readSettings({ 'state-dir': SETTINGS['state-dir'] }, flags, env)
+  return 'problems' in read ? read : (read.values as Pick<Settings, 'stateDir'>)
+}
+
 /** The same sources for the commands: on the daemon's own host they need no setting at all. */
 export function loadClientConfig(flags: Flags, env: Env): ClientConfig | Problems {
   const read = readSettings(ALL, flags, env)

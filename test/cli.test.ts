@@ -36,11 +36,22 @@ for (const [words, stderr] of [
   ['status node-1', /^muster: there is no place for 'node-1': muster status\n/],
   ['protect-system', /^muster: something is missing: muster protect-system <systems\.\.>\n/],
   ['set-local-boot x node-1', /^muster: how must be one of auto, sanboot, exit, exit-1, not 'x'\n/],
+  ['serve --dhcp-port', /^muster: --dhcp-port needs a value\n/],
+  ['status --output', /^muster: --output needs a value\n/],
+  ['scout build --state-dir x', /^muster: --state-dir must be an absolute path, not 'x'\n$/],
   ['serve --dhcp-port x', /^muster: --dhcp-port must be a whole number from 1 to 65535, not 'x'\n$/],
 ] as const)
   t.test(`wrong usage: ${words}`, async t =>
     t.match(await muster(words.split(' ').filter(Boolean)), { exit: 2, stdout: '', stderr }),
   )
+
+t.test('no right to write what the scout build writes: one line', async t => {
+  const { exit, stderr } = await muster(['scout', 'build', '--state-dir', '/sys/muster'])
+  t.match(
+    [exit, stderr],
+    [1, /^muster: cannot write to \/sys\/muster .*: run this as root, or .*--state-dir\n$/],
+  )
+})
 
 t.test('a link called muster-COMMAND is the command', async t => {
   const link = join(dir, 'muster-protect-system')

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import t from 'tap'
 import { chooseLan, defaultRoutes } from '../src/config/interface.js'
 import { suggest } from '../src/config/suggest.js'
-import { envName, loadClientConfig, loadConfig, parseConfigFile, SETTINGS } from '../src/config.js'
+import {
+  envName,
+  loadClientConfig,
+  loadConfig,
+  loadStateDir,
+  parseConfigFile,
+  SETTINGS,
+} from '../src/config.js'
 import { golden } from './golden.js'
 
 const eth0 = { interface: 'eth0', address: '192.168.1.2' }
@@ -65,6 +72,13 @@ for (const [name, flags, env, text, want] of [
     if (typeof want === 'string') t.equal(problem, want)
     else t.match(problem, want)
   })
+
+t.test('the scout is built where the daemon looks for it', async t => {
+  const config = file('state-dir: /data\ndhcp-port: 70000\n')
+  t.same(loadStateDir({ config }, {}), { stateDir: '/data' }, 'whatever else is in the file')
+  t.same(loadStateDir({ config }, { MUSTER_STATE_DIR: '/env' }), { stateDir: '/env' })
+  t.match(problemsOf(loadStateDir({ 'state-dir': 'x' }, { MUSTER_CONFIG: '/dev/null' })), [/absolute/])
+})
 
 t.test('a file that was asked for must be there', async t =>
   t.match(problemsOf(loadConfig({ config: '/absent/x.yaml' }, {}, network)), [

@@ -7,6 +7,8 @@ export function explainUsage(message: string, words: readonly string[], command:
   if (unknown) return explainUnknown(unknown.split(', '), words, command)
   if (message.startsWith('Not enough non-option arguments'))
     return `something is missing: muster ${usageOf(command)}`
+  const bare = /^Not enough arguments following: (.+)$/.exec(message)?.[1]
+  if (bare) return `--${bare} needs a value`
   const choices = /Argument: (.+), Given: "(.*)", Choices: (.+)/.exec(message)
   if (choices) return `${choices[1]} must be one of ${choices[3]?.replaceAll('"', '')}, not '${choices[2]}'`
   return message.replaceAll('\n', ' ')

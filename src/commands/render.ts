@@ -4,6 +4,7 @@ export type Output = (typeof OUTPUTS)[number]
 export const outputOption = {
   output: {
     type: 'string',
+    requiresArg: true,
     choices: OUTPUTS,
     default: 'table',
     describe: 'table for people, text (tab-separated) or json for programs',

@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
 import { command, EXIT } from '../commands/command.js'
-import { SETTINGS } from '../config.js'
+import { loadStateDir, SETTINGS } from '../config.js'
 import { DEBIAN_MIRROR, type Progress, SUITES, type Suite } from '../io/mmdebstrap.js'
 import { prepareNbps } from '../io/nbp.js'
 import { buildScout, type Manifest } from '../io/scoutBuild.js'
@@ -51,14 +51,25 @@ function progressBars() {
       bar?.update(100)
       bar = undefined
     },
-    stop: () => bars.stop(),
+    stop() {
+      if (bars.isActive) bars.stop() // one that never began would print an empty line
+    },
   }
+}
+
+function explain(cause: unknown, stateDir: string): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const denied = 'code' in cause && ['EACCES', 'EPERM', 'EROFS'].includes(String(cause.code))
+  return denied
+    ? `cannot write to ${stateDir} (${cause.message}): run this as root, or choose another --state-dir`
+    : cause.message
 }
 
 export const scoutBuild = command({
   name: 'scout build',
   summary: 'Build the in-RAM Debian that machines boot into, and fetch the network boot programs.',
   options: {
+    config: { type: 'string', requiresArg: true, describe: "the daemon's YAML file of settings" },
     'state-dir': { type: 'string', requiresArg: true, describe: SETTINGS['state-dir'].means },
     suite: { choices: SUITES, default: SUITES[0], describe: 'Debian release that the scout is made of' },
     mirror: { type: 'string', requiresArg: true, default: DEBIAN_MIRROR, describe: 'Debian mirror' },
@@ -68,10 +79,15 @@ export const scoutBuild = command({
     ['$0 scout build', 'nothing is done when it is up to date'],
     ['$0 scout build --force', 'with the newest packages'],
   ],
-  async run(args, { out, err }) {
+  async run(args, { env, out, err }) {
+    const state = loadStateDir(args, env)
+    if ('problems' in state) {
+      for (const problem of state.problems) err(`muster: ${problem}`)
+      return EXIT.usage
+    }
     try {
       await prepare({
-        stateDir: args['state-dir'] ?? SETTINGS['state-dir'].default,
+        ...state,
         suite: args.suite as Suite,
         mirror: args.mirror,
         force: args.force,
@@ -79,7 +95,7 @@ export const scoutBuild = command({
       })
       return EXIT.ok
     } catch (cause) {
-      err(`muster: ${cause instanceof Error ? cause.message : String(cause)}`)
+      err(`muster: ${explain(cause, state.stateDir)}`)
       return EXIT.failed
     }
   },
