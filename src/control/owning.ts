@@ -68,8 +68,9 @@ export async function give(act: Act, machine: Machine, kind: GivenOrder): Promis
 /** The scout says that it is about to do it. */
 export async function finish(act: Act, machine: Machine, order: number): Promise<boolean> {
   const fromState = order === BOOT_DISK.id && BOOT_TARGET[machine.state] === 'disk'
-  if (!fromState && !(await act.tx.closeOrder(machine.id, order, act.at))) return false
-  const text = fromState ? 'leaves the scout for its own disk' : `order ${order} is being done`
+  const kind = fromState ? BOOT_DISK.kind : await act.tx.closeOrder(machine.id, order, act.at)
+  if (!kind) return false
+  const text = fromState ? 'leaves the scout for its own disk' : `${kind} (order ${order}): the scout does it`
   await act.note(machine.id, 'order-done', text, { order })
   return true
 }

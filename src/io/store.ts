@@ -41,8 +41,8 @@ export type Writes = Reads & {
   forgetObserved(count: number): Promise<number>
   addEvent(event: Omit<Event, 'id'>): Promise<number>
   addOrder(machine: MachineId, kind: GivenOrder, at: Date): Promise<number>
-  /** False when it was done before, or never given. */
-  closeOrder(machine: MachineId, order: number, at: Date): Promise<boolean>
+  /** What it was; undefined when it was done before, or never given. */
+  closeOrder(machine: MachineId, order: number, at: Date): Promise<GivenOrder | undefined>
   /** Removes events beyond the newest `kept`, at most `batch` of them; returns how many. */
   pruneEvents(kept: number, batch: number): Promise<number>
 }

@@ -1,5 +1,6 @@
 import { keysOf } from '../core/identity.js'
 import type { Machine } from '../core/machine.js'
+import type { GivenOrder } from '../core/order.js'
 import type { Query, Value } from './sqlite.js'
 import type { Writes } from './store.js'
 import { reads } from './storeReads.js'
@@ -123,13 +124,13 @@ export function writes(query: Query): Writes {
     },
 
     closeOrder: async (machine, order, at) => {
-      const { changes } = await query.run(
-        'UPDATE orders SET done_at = ? WHERE id = ? AND machine = ? AND done_at IS NULL',
+      const [closed] = await query.all<{ kind: GivenOrder }>(
+        'UPDATE orders SET done_at = ? WHERE id = ? AND machine = ? AND done_at IS NULL RETURNING kind',
         at.getTime(),
         order,
         machine,
       )
-      return changes > 0
+      return closed?.kind
     },
 
     pruneEvents: async (kept, batch) => {

@@ -197,6 +197,7 @@ t.test('identity', async t => {
     t.match(two, { state: 'discovered', macs: [M2], boardSerial: 'B-2002' })
     t.same((await inventory.find(one.id))?.macs, [M1])
     t.equal((await inventory.scoutOf(scoutToken))?.id, two.id, 'the token goes with its scout')
+    for (const { id } of [one, two]) t.ok((await kinds(inventory, id)).includes('split'), 'both are told')
     t.equal((await inventory.booted(report(M2, { ...chassis, boardSerial: 'B-2002' }))).machine.id, two.id)
     t.equal((await inventory.booted(report(M1, { ...chassis, boardSerial: 'B-1001' }))).machine.id, one.id)
     await close()
@@ -318,6 +319,14 @@ t.test('orders', async t => {
   t.equal(await inventory.orderDone(id, 0), true)
   t.match(await inventory.giveOrder(id, 'reboot'), { refused: 'conflict' }, 'nobody there to do it')
   t.equal(await inventory.orderDone(id, 99), false)
+  const texts = (await inventory.events({ limit: 100, machine: id })).map(event => event.text)
+  t.ok(texts.includes(`power-off (order ${order.id}): the scout does it`), 'the event says which order')
+  const told = (await kinds(inventory, id)).filter(kind => kind.startsWith('order'))
+  t.same(
+    told,
+    ['order', 'order-done', 'order', 'order-done', 'order-done'],
+    'each given and done is an event',
+  )
   await close()
 })
 
