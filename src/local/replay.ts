@@ -38,8 +38,12 @@ export async function run(
   if (bytes instanceof Error) return `cannot read ${file}: ${bytes.message}`
   const pcap = readPcap(bytes)
   if ('wrong' in pcap) return `${file}: ${pcap.wrong}`
-  for (const line of replay(pcap.captures, pcap.linkType)) out(json ? jsonOf(line) : textOf(line))
-  return undefined
+  let told = 0
+  for (const line of replay(pcap.captures, pcap.linkType)) {
+    out(json ? jsonOf(line) : textOf(line))
+    told++
+  }
+  return told === 0 ? `${file}: ${pcap.captures.length} packets, and none of them is DHCP` : undefined
 }
 
 function* replay(captures: readonly Capture[], linkType: number): Generator<Line> {

@@ -83,3 +83,7 @@ t.test('a file that is none is refused in words', async t => {
   t.match(await replayed(join(folder, 'text')), [/is no pcap file/])
   t.match(await replayed(join(folder, 'absent')), [/cannot read/])
 })
+
+t.test('a capture without DHCP is no empty answer', async t =>
+  t.match(await replayed(capture('dns.pcap', [Buffer.from('a name query'), 53])), [/: 1 packets, and none/]),
+)
