@@ -25,8 +25,7 @@ type Peer = { name: string; command: (lan: Lan) => string[] }
 const MUSTER: Peer = {
   name: 'muster',
   command: ({ folder }) => [
-    'node',
-    join(root, 'dist/cli.js'),
+    join(root, 'dist/cli.js'), // with the V8 flags of its first line
     'serve',
     ...['--interface', 'lan', '--state-dir', folder],
     ...['--dhcp-rate', '1000'], // the bench asks for each machine more often than any machine does

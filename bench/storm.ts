@@ -60,9 +60,9 @@ async function addAddresses(lan: Lan) {
 async function startDaemon(lan: Lan, dir: string) {
   const ready = await readyScout()
   for (const part of ['boot', 'scout']) await call('cp', ['-al', join(ready, part), dir])
-  const serve = ['dist/cli.js', 'serve', '--interface', DAEMON_INTERFACE, '--state-dir', dir]
+  const serve = ['serve', '--interface', DAEMON_INTERFACE, '--state-dir', dir]
   const logFile = join(dir, 'daemon.log')
-  const service = startIn(lan.daemon, 'taskset', ['-c', '0', process.execPath, ...serve], {
+  const service = startIn(lan.daemon, 'taskset', ['-c', '0', 'dist/cli.js', ...serve], {
     name: 'daemon',
     logFile,
   })
