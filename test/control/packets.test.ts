@@ -31,3 +31,15 @@ for (const [name, size, added, want] of [
       want.map(Number),
     )
   })
+
+t.test('who sent what to whom', async t => {
+  const ring = createPacketRing(2)
+  const ends = { from: { address: '192.168.1.254', port: 4011 }, to: { address: '10.0.0.7', port: 68 } }
+  ring.add({ at: 1, ...ends, payload: Buffer.alloc(1472, 'a') })
+  ring.add({ at: 2, ...ends, payload: Buffer.alloc(9000, 'b') })
+  const pcap = readPcap(ring.pcap())
+  if ('wrong' in pcap) throw new Error(pcap.wrong)
+  const [whole, cut] = pcap.captures.map(c => parseFrame(c.bytes))
+  t.same(whole, { ...ends, payload: Buffer.alloc(1472, 'a') })
+  t.same(cut, { ...ends, payload: Buffer.alloc(1472, 'b') }, 'longer than a frame: its start')
+})
