@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createLan, DAEMON_ADDRESS, DAEMON_INTERFACE, type Lan } from '../test/lab/lib/namespaces.js'
 import { run as call, runIn, startIn } from '../test/lab/lib/process.js'
 import { readyScout } from '../test/lab/lib/scout.js'
@@ -31,7 +31,7 @@ export async function run(): Promise<Row[]> {
 async function storm(machines: number): Promise<Row[]> {
   const lan = await createLan()
   mkdirSync('.lab', { recursive: true })
-  const dir = mkdtempSync(join('.lab', 'storm-'))
+  const dir = mkdtempSync(resolve('.lab', 'storm-'))
   try {
     await addAddresses(lan)
     const daemon = await startDaemon(lan, dir)
@@ -60,7 +60,8 @@ async function addAddresses(lan: Lan) {
 async function startDaemon(lan: Lan, dir: string) {
   const ready = await readyScout()
   for (const part of ['boot', 'scout']) await call('cp', ['-al', join(ready, part), dir])
-  const serve = ['serve', '--interface', DAEMON_INTERFACE, '--state-dir', dir]
+  // The pretended machines share one card, so the kernel's neighbour table cannot tell them apart.
+  const serve = ['serve', '--check-neighbours=false', '--interface', DAEMON_INTERFACE, '--state-dir', dir]
   const logFile = join(dir, 'daemon.log')
   const service = startIn(lan.daemon, 'taskset', ['-c', '0', 'dist/cli.js', ...serve], {
     name: 'daemon',
