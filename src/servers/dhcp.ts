@@ -1,6 +1,7 @@
 import type { RemoteInfo, Socket } from 'node:dgram'
 import type { Logger } from 'pino'
 import type { RawPacket } from '../control/packets.js'
+import { createAllowance } from '../core/allowance.js'
 import type { Endpoint, ListenPort, Reply } from '../core/bootAnswer.js'
 import { uuidOf } from '../core/client.js'
 import { describeOutcome, describePacket } from '../core/describePacket.js'
@@ -42,10 +43,11 @@ export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
   const counts = new Map<string, number>()
   const count = (what: string) => counts.set(what, (counts.get(what) ?? 0) + 1)
 
+  const mayTell = createAllowance(FAILURES_TOLD)
   const sent = (error: Error | null) => {
     if (!error) return
     count('send-failed')
-    log.warn({ error: error.message }, 'cannot send an answer')
+    if (mayTell(Date.now())) log.warn({ error: error.message }, 'cannot send an answer')
   }
   const send = (bytes: Buffer, to: Endpoint, from: Socket) => {
     if (to.address === BROADCAST_ADDRESS) broadcast.send(bytes, sent)
@@ -82,6 +84,7 @@ export async function startDhcp(o: DhcpOptions): Promise<DhcpServer> {
   return { close, counters: () => Object.fromEntries(counts) }
 }
 
+const FAILURES_TOLD = 5 // log lines a second; the counter has them all
 const FRESH_MS = 1000
 
 /** Whether a program is there takes a look at the file system: once a second is enough, each packet is not. */

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
 import type { Logger } from 'pino'
+import { createAllowance } from '../core/allowance.js'
 import { negotiate, requestedName } from '../core/tftpTransfer.js'
 import { decodeTftp, ERROR_CODE, encodeTftp, type TftpRequest, toNetascii } from '../wire/tftp.js'
 import { type Ending, literal, TftpSession } from './tftpSession.js'
@@ -29,6 +30,7 @@ export type TftpServer = {
 }
 
 const DEFAULT_MTU = 1500
+const REFUSALS_TOLD = 20 // log lines a second; the counters have them all
 const REQUEST_BUFFER = 1 << 20 // bytes; a room full of machines asks at once. The kernel may grant less
 
 const key = (peer: RemoteInfo) => `${peer.address}:${peer.port}`
@@ -41,13 +43,14 @@ export async function startTftp(o: TftpOptions): Promise<TftpServer> {
   const add = (name: string, n = 1) => {
     count[name] = (count[name] ?? 0) + n
   }
+  const mayTell = createAllowance(REFUSALS_TOLD)
   const netascii = new WeakMap<Buffer, Buffer>() // one converted copy for all readers, too
 
   const listener = createSocket({ type: 'udp4', lookup: literal, recvBufferSize: REQUEST_BUFFER })
 
   function refuse(peer: RemoteInfo, why: string, code: number, message: string, file?: string) {
     add(why)
-    log.info({ address: peer.address, file, why: message }, 'refused')
+    if (mayTell(Date.now())) log.info({ address: peer.address, file, why: message }, 'refused')
     listener.send(encodeTftp({ op: 'error', code, message }), peer.port, peer.address)
   }
 
