@@ -86,4 +86,6 @@ async function keepFacts(act: Act, machine: Machine, facts: Facts, address: stri
 }
 
 const inShort = ({ cpu, memory, disks, firmware }: Facts) =>
-  `${cpu.cores} cores, ${bytes(memory.installed)}, ${disks.length} disks, ${firmware}`
+  `${some(cpu.cores, 'core')}, ${bytes(memory.installed)}, ${some(disks.length, 'disk')}, ${firmware}`
+
+const some = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
