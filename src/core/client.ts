@@ -1,4 +1,4 @@
-import { OPT, type Packet } from '../wire/dhcp.js'
+import { ETHERNET, OPT, type Packet } from '../wire/dhcp.js'
 import { type Mac, macOfBytes } from '../wire/mac.js'
 import { type FirmwareKind, firmwareKind } from './firmware.js'
 
@@ -27,7 +27,7 @@ export const isStranger = (who: Client | Stranger): who is Stranger => 'stranger
 
 /** Reads the client, or says why this is nobody whom we boot. */
 export function readClient(packet: Packet): Client | Stranger {
-  if (packet.htype !== 1 || packet.hlen !== 6)
+  if (packet.htype !== ETHERNET || packet.hlen !== 6)
     return { stranger: 'not-ethernet', why: `hardware type ${packet.htype}, ${packet.hlen} bytes` }
   const mac = macOfBytes(packet.chaddr)
   const bootClass = bootClassOf(packet.options.get(OPT.vendorClass))

@@ -86,4 +86,3 @@ export const factsSchema = z.object({
 })
 
 export type Facts = z.infer<typeof factsSchema>
-export type Disk = Facts['disks'][number]
