@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { chmod, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import sqlite3 from 'sqlite3'
 
 /**
@@ -31,22 +32,20 @@ export type Database = {
 
 const BUSY_MS = 5_000 // another process may hold the write lock: a backup, the sqlite3 shell
 
-const SETTINGS = [
-  'foreign_keys = ON',
-  `busy_timeout = ${BUSY_MS}`,
-  'journal_mode = WAL',
-  'synchronous = NORMAL',
-]
+const BUSY_PAUSE_MS = 20
+
+const SETTINGS = ['foreign_keys = ON', `busy_timeout = ${BUSY_MS}`]
+const WRITER_SETTINGS = ['journal_mode = WAL', 'synchronous = NORMAL']
 
 /** Opens or creates the database, readable by its owner alone. Rejects with a message for the owner. */
 export async function openDatabase(path: string): Promise<Database> {
   await createPrivate(path)
   const writer = await connect(path)
   const settings = async () => {
-    for (const setting of SETTINGS) await writer.all(`PRAGMA ${setting}`)
+    for (const setting of [...SETTINGS, ...WRITER_SETTINGS])
+      await patiently(() => writer.all(`PRAGMA ${setting}`))
     const reader = await connect(path)
-    await reader.all(`PRAGMA busy_timeout = ${BUSY_MS}`)
-    await reader.all('PRAGMA query_only = ON')
+    for (const setting of [...SETTINGS, 'query_only = ON']) await reader.all(`PRAGMA ${setting}`)
     return reader
   }
   const reader = await settings().catch(async error => {
@@ -60,6 +59,21 @@ export async function openDatabase(path: string): Promise<Database> {
     await writer.close() // the last one checkpoints the log into the database
   }
   return { read: reader, transaction: transaction.run, close }
+}
+
+/**
+ * Two that turn a new database to WAL at once would wait for each other, so SQLite answers one of them SQLITE_BUSY
+ * without waiting for busy_timeout (sqlite3_busy_handler, "deadlock"). The other one is done in a moment.
+ */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let waited = 0; ; waited += BUSY_PAUSE_MS)
+    try {
+      return await work()
+    } catch (error) {
+      const busy = codeOf((error as Error).cause) === 'SQLITE_BUSY'
+      if (!busy || waited >= BUSY_MS) throw error
+      await pause(BUSY_PAUSE_MS)
+    }
 }
 
 /** SQLite gives its -wal and -shm files the database's mode, so the mode has to be right before it opens it. */
