@@ -1,0 +1,67 @@
+import type { Instance, Tags, Wipe } from '../core/instance.js'
+import type { InstanceView, ReservationView, ReserveRequest, RunRequest } from '../core/instanceView.js'
+import type { Machine } from '../core/machine.js'
+import type { Profile } from '../core/profile.js'
+import type { Refusal } from '../core/refusal.js'
+import type { Mac } from '../wire/mac.js'
+
+/** Which instances a command means: those named, or all of one user. */
+export type Chosen = { readonly instances?: readonly string[] /* ids or names */; readonly user?: string }
+
+/** What the owner does with instances. Refusals are values that say what to do; nothing is half done. */
+export interface Instances {
+  run(request: RunRequest): Promise<ReservationView | Refusal>
+  reserve(request: ReserveRequest): Promise<ReservationView | Refusal>
+  /** Frees machines that are held and carry no instance; those of a user, or those named. */
+  release(chosen: { systems?: readonly string[]; user?: string }): Promise<ReservationView[] | Refusal>
+  terminate(chosen: Chosen & { wipe?: Wipe; powerOff?: boolean }): Promise<InstanceView[] | Refusal>
+  retry(chosen: Chosen): Promise<InstanceView[] | Refusal>
+  /** Over SSH, with the pinned host key. */
+  reboot(chosen: Chosen): Promise<InstanceView[] | Refusal>
+  /** Newest last; terminated ones of the last hour included. `filter` as in describe-instances. */
+  list(query: { user?: string; filter?: readonly string[] }): Promise<ReservationView[] | Refusal>
+  find(idOrName: string): Promise<InstanceView | undefined>
+  /** What the installer and the node logged, oldest first; the last 256 KiB. */
+  console(idOrName: string): Promise<string | undefined>
+  /** `resources`: ids or names of instances and systems. */
+  tag(resources: readonly string[], tags: Tags): Promise<{ tagged: number } | Refusal>
+  untag(resources: readonly string[], keys: readonly string[]): Promise<{ untagged: number } | Refusal>
+}
+
+/** Who speaks to us: the address, and the MAC that the neighbour table has for it. */
+export type Peer = { readonly address: string; readonly mac?: Mac }
+
+/** What a token stands for: one hand-out of the installer to one machine. */
+export type Job = {
+  readonly instance: Instance
+  readonly machine: Machine // with facts
+  readonly profile: Profile // as it was when the instance was made
+  readonly token: string // of the job
+  readonly userData?: Buffer
+}
+
+/** What an installer tells. `started` asks for permission: only when it is granted may the disk be written. */
+export type InstallReport =
+  | { readonly stage: 'started' | 'installed' | 'wiped' }
+  | { readonly stage: 'progress'; readonly percent?: number; readonly note?: string }
+  | { readonly stage: 'failed'; readonly reason: string }
+
+/** What a new system tells at its first boot. */
+export type PhoneHome = { readonly hostName: string; readonly hostKeys: readonly string[] }
+
+/**
+ * What machines say about their installs. A token is bound to one hand-out, to the machine (by the MAC that the
+ * neighbour table has for the peer, else by the address it was handed out to) and to the time until the deadline.
+ * A refused call is logged and kept as an event.
+ */
+export interface InstallJobs {
+  /** The installer's answers: a preseed, a kickstart, or the scout's plan. Refused once the install has begun. */
+  answers(token: string, peer: Peer): Promise<Job | Refusal>
+  /** What finishes the new system, with the token for phoning home. Only while installing. */
+  finish(token: string, peer: Peer): Promise<(Job & { readonly phoneToken: string }) | Refusal>
+  report(token: string, report: InstallReport, peer: Peer): Promise<Instance | Refusal>
+  /** Text of the installer's log, or of the node's (with the phone token). */
+  log(token: string, text: string, peer: Peer): Promise<Refusal | undefined>
+  /** The first call pins the host keys; the same call again changes nothing; another one is refused. */
+  phoneHome(token: string, call: PhoneHome, peer: Peer): Promise<Instance | Refusal>
+}

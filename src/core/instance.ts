@@ -1,0 +1,135 @@
+import type { MachineId } from './machine.js'
+
+/** `i-` and twelve hex digits. */
+export type InstanceId = string & { readonly __instanceId: true }
+/** `r-` and twelve hex digits. */
+export type ReservationId = string & { readonly __reservationId: true }
+
+export const PHASES = [
+  'reserved', // chosen; its machine has not been told yet
+  'starting', // its machine was given the installer
+  'installing', // the installer asked to begin, and may write to the disk
+  'installed', // the disk is written; nothing was heard of the new system yet
+  'running', // the new system phoned home
+  'shutting-down', // to be freed as soon as its machine is back in the scout
+  'terminated', // the machine is free again
+  'failed', // with a reason; nothing happens by itself any more
+] as const
+export type Phase = (typeof PHASES)[number]
+
+/** What EC2's commands call it. The first four phases are the stages of `pending`. */
+export const INSTANCE_STATES = ['pending', 'running', 'shutting-down', 'terminated', 'failed'] as const
+export type InstanceState = (typeof INSTANCE_STATES)[number]
+
+export const STATE_OF: Record<Phase, InstanceState> = {
+  reserved: 'pending',
+  starting: 'pending',
+  installing: 'pending',
+  installed: 'pending',
+  running: 'running',
+  'shutting-down': 'shutting-down',
+  terminated: 'terminated',
+  failed: 'failed',
+}
+
+export const STAGES = ['reserved', 'starting', 'installing', 'installed'] as const satisfies readonly Phase[]
+export type Stage = (typeof STAGES)[number]
+
+export const INSTANCE_EVENTS = [
+  'install-given', // the machine was handed the installer
+  'install-started', // the installer asks whether it may write; the answer is its permission
+  'install-ended', // the disk is written
+  'install-failed', // the installer gave up, or was started too often
+  'phoned-home', // the new system told its address and host keys
+  'overdue', // the stage's deadline passed
+  'terminate', // the owner gives it back
+  'freed', // its machine is back in the scout, wiped if that was asked for
+  'retry', // the owner starts the install again
+] as const
+export type InstanceEvent = (typeof INSTANCE_EVENTS)[number]
+
+/**
+ * The life of an instance. A pair that is absent is refused. A phase that leads to itself is a message that came
+ * twice, as its answer was lost.
+ */
+export const NEXT: Record<Phase, Partial<Record<InstanceEvent, Phase>>> = {
+  reserved: { 'install-given': 'starting', overdue: 'failed', terminate: 'shutting-down' },
+  starting: {
+    'install-given': 'starting',
+    'install-started': 'installing',
+    'install-failed': 'failed',
+    overdue: 'failed',
+    terminate: 'shutting-down',
+  },
+  installing: {
+    'install-given': 'starting', // it netbooted in the middle of the install: a power cut
+    'install-started': 'installing',
+    'install-ended': 'installed',
+    'install-failed': 'failed',
+    'phoned-home': 'running', // the message of the end was lost, the system itself is proof
+    overdue: 'failed',
+    terminate: 'shutting-down',
+  },
+  installed: {
+    'install-ended': 'installed',
+    'phoned-home': 'running',
+    overdue: 'failed',
+    terminate: 'shutting-down',
+  },
+  running: { 'phoned-home': 'running', terminate: 'shutting-down' },
+  'shutting-down': { terminate: 'shutting-down', freed: 'terminated' },
+  terminated: {},
+  failed: { retry: 'reserved', terminate: 'shutting-down' },
+}
+
+/** The phase after an event; undefined when the event is refused in this phase. */
+export const after = (phase: Phase, event: InstanceEvent): Phase | undefined => NEXT[phase][event]
+
+/** How much of the disk is overwritten before the machine is free: nothing, what makes it bootable, or all of it. */
+export const WIPES = ['none', 'quick', 'full'] as const
+export type Wipe = (typeof WIPES)[number]
+
+export type Tags = Readonly<Record<string, string>>
+
+export type Instance = {
+  readonly id: InstanceId
+  readonly reservation: ReservationId
+  readonly machine: MachineId
+  readonly name: string // the host name; unique among those that are not terminated
+  readonly user: string
+  readonly profile: string
+  readonly phase: Phase
+  readonly since: Date // when it came into this phase
+  readonly deadline?: Date // of this phase
+  readonly launched: Date
+  readonly attempts: number // how often the installer was handed out since it was launched or retried
+  readonly percent?: number // of the install, 0 to 100
+  readonly note?: string // what the installer does now
+  readonly reason?: string // why it failed, or why it does not come down
+  readonly disk: string // what is written: /dev/disk/by-id/…, or /dev/NAME where the disk has no such path
+  readonly installedAt?: Date
+  readonly address?: string // as the node told it
+  readonly hostName?: string
+  readonly hostKeys?: readonly string[] // lines as in ssh_host_*_key.pub without the comment; pinned
+  readonly wipe: Wipe // when it is terminated
+  readonly powerOff: boolean // when it is freed
+  readonly tags: Tags
+}
+
+/** What an instance's machine is given when it netboots. `installer` leads into the scout for images. */
+export type InstanceBoot = 'installer' | 'disk' | 'scout'
+
+const BOOTS: Record<Exclude<Phase, 'failed' | 'terminated'>, InstanceBoot> = {
+  reserved: 'installer',
+  starting: 'installer',
+  installing: 'installer',
+  installed: 'disk',
+  running: 'disk',
+  'shutting-down': 'scout',
+}
+
+/** A failed instance never gets its installer again by itself: a written disk may be looked at, else the scout waits. */
+export function bootOf({ phase, installedAt }: Pick<Instance, 'phase' | 'installedAt'>): InstanceBoot {
+  if (phase === 'failed') return installedAt ? 'disk' : 'scout'
+  return phase === 'terminated' ? 'scout' : BOOTS[phase]
+}
