@@ -1,7 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Event } from '../../../src/core/events.js'
+import type { InstanceView } from '../../../src/core/instanceView.js'
 import type { Description, Summary } from '../../../src/core/summary.js'
+import { readyMedium } from './media.js'
 import { DAEMON_INTERFACE, type Lan } from './namespaces.js'
 import { run, runIn, type Service, startIn, until } from './process.js'
 import { readyScout } from './scout.js'
@@ -13,6 +15,8 @@ export type LogLine = { time: string; area: string; msg: string; [field: string]
 /** The real `muster serve`, in its namespace, with a state directory of its own that survives a restart. */
 export type LabDaemon = {
   readonly stateDir: string
+  /** Gives the daemon what these profiles are installed from; before or after its start. */
+  takeMedia(...profiles: string[]): Promise<void>
   start(flags?: readonly string[]): Promise<void>
   /** As a power cut would: no signal that could be caught. */
   kill(): Promise<void>
@@ -31,6 +35,15 @@ export type LabDaemon = {
    * second: a state that lasts shorter is missed.
    */
   waitFor(mac: string, what: string, timeoutMs: number, is: (s: Description) => boolean): Promise<Description>
+  /** By id or host name. */
+  instance(idOrName: string): Promise<InstanceView>
+  /** Waits until `is` holds for the instance; throws at once when it has failed and that is not waited for. */
+  waitForInstance(
+    idOrName: string,
+    what: string,
+    timeoutMs: number,
+    is: (i: InstanceView) => boolean,
+  ): Promise<InstanceView>
 }
 
 const API = 'http://127.0.0.1:8068'
@@ -67,9 +80,15 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
   }
 
   const systems = () => api<Summary[]>('GET', 'systems')
+  const instance = (idOrName: string) => api<InstanceView>('GET', `instances/${idOrName}`)
 
   return {
     stateDir,
+    async takeMedia(...profiles) {
+      let from = ''
+      for (const profile of profiles) from = await readyMedium(profile)
+      await link(join(from, 'media'), stateDir)
+    },
     start,
     kill: async () => service?.stop('SIGKILL'),
     stop: async () => service?.stop(),
@@ -92,14 +111,25 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
         const system = await api<Description>('GET', `systems/${listed.id}`)
         return is(system) ? system : undefined
       }),
+    instance,
+    waitForInstance: (idOrName, what, timeoutMs, is) =>
+      until(`${idOrName} ${what}`, timeoutMs, async () => {
+        const found = await instance(idOrName)
+        if (is(found)) return found
+        if (found.state === 'failed')
+          throw new Error(`${idOrName} failed: ${found.reason}; ${what} was awaited`)
+        return undefined
+      }),
   }
 }
 
-/** Hard links: nobody writes to these files, and a copy for each run would fill the disk. */
 async function takeBootFiles(stateDir: string): Promise<void> {
   const scout = await readyScout()
-  for (const part of ['boot', 'scout']) await run('cp', ['-al', join(scout, part), stateDir])
+  for (const part of ['boot', 'scout']) await link(join(scout, part), stateDir)
 }
+
+/** Hard links: nobody writes to these files, and a copy for each run would fill the disk. */
+const link = (folder: string, into: string) => run('cp', ['-alf', folder, into])
 
 const parseLines = (text: string): LogLine[] =>
   text

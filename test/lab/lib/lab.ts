@@ -3,7 +3,9 @@ import { createDaemon, type LabDaemon } from './daemon.js'
 import { bootableDisk, emptyDisk } from './disks.js'
 import { FIRMWARE, type LabFirmware } from './firmware.js'
 import { createMachine, type DiskBus, type LabMachine } from './machine.js'
+import { DEBIAN, type Mirrors, startMirrors, type Upstreams } from './mirrors.js'
 import { createLan, type Lan } from './namespaces.js'
+import { createOwner, type Owner } from './owner.js'
 import { startCapture, startRouter } from './router.js'
 import { createRunFolder } from './runs.js'
 
@@ -28,8 +30,11 @@ export type Lab = {
   readonly folder: string
   readonly lan: Lan
   readonly daemon: LabDaemon
+  readonly owner: Owner
   readonly machines: readonly LabMachine[]
   addMachine(options: MachineOptions): Promise<LabMachine>
+  /** Lets the daemon reach mirrors; Debian's own unless told. Once in a lab, before the daemon starts. */
+  openMirrors(upstreams?: Upstreams): Promise<Mirrors>
   /** Keeps what every screen shows now, next to the logs. */
   keepScreens(label: string): Promise<void>
   close(): Promise<void>
@@ -40,8 +45,10 @@ export async function createLab(label: string): Promise<Lab> {
   const lan = await createLan()
   const machines: LabMachine[] = []
   let named = 0
+  let mirrors: Mirrors | undefined
   const close = async () => {
     await Promise.all(machines.map(machine => machine.powerOff()))
+    await mirrors?.close()
     await lan.close()
   }
   try {
@@ -51,11 +58,16 @@ export async function createLab(label: string): Promise<Lab> {
       folder,
       lan,
       daemon: await createDaemon(lan, folder),
+      owner: await createOwner(lan, folder),
       machines,
       async addMachine(options) {
         const machine = await createMachine(lan, folder, await specify(options, ++named, folder))
         machines.push(machine)
         return machine
+      },
+      async openMirrors(upstreams = DEBIAN) {
+        mirrors = await startMirrors(lan, folder, upstreams)
+        return mirrors
       },
       async keepScreens(name) {
         const on = machines.filter(machine => machine.isOn())

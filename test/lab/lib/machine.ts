@@ -46,10 +46,13 @@ export type LabMachine = {
   switchesOff(timeoutMs: number): Promise<boolean>
   /** Grows when it resets itself; one reboot of a kernel may count twice, as it tries more than one way. */
   resets(): number
+  /** Bytes that were written to its disks since it was last switched on. */
+  written(): Promise<number>
   /** Writes what its screen shows as a PNG and returns the path. */
   screenshot(label: string): Promise<string>
 }
 
+type BlockStats = { device: string; stats: { wr_bytes: number } }
 type Power = { service: Service; qmp: Qmp }
 
 export async function createMachine(lan: Lan, folder: string, spec: MachineSpec): Promise<LabMachine> {
@@ -107,6 +110,12 @@ export async function createMachine(lan: Lan, folder: string, spec: MachineSpec)
       ])
     },
     resets: () => resets,
+    async written() {
+      if (!power) throw new Error(`${spec.name} is off`)
+      const drives = (await power.qmp.execute('query-blockstats')) as BlockStats[]
+      const disks = drives.filter(({ device }) => /^disk\d+$/.test(device))
+      return disks.reduce((sum, { stats }) => sum + stats.wr_bytes, 0)
+    },
     async screenshot(label) {
       if (!power) throw new Error(`${spec.name} is off`)
       const filename = join(folder, `${spec.name}-${label}.png`)
