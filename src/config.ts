@@ -11,9 +11,9 @@ import {
   type Setting,
   type Settings,
 } from './config/settings.js'
-import { didYouMean } from './config/suggest.js'
+import { didYouMean } from './core/suggest.js'
 
-export { didYouMean } from './config/suggest.js'
+export { didYouMean } from './core/suggest.js'
 export { CLIENT_SETTINGS, camel, envName, SETTINGS, type Setting }
 
 /** What the daemon runs with. Frozen; ports and sizes are in the units that docs/configuration.md names. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { chooseLan, defaultRoutes } from '../src/config/interface.js'
-import { suggest } from '../src/config/suggest.js'
+import { suggest } from '../src/core/suggest.js'
 import {
   envName,
   loadClientConfig,

@@ -20,6 +20,7 @@ const MAY_IMPORT = [
   ['local', 'io', 'building the scout writes the world'],
   ['local', 'core', 'replay shows the same decision as the daemon'],
   ['local', 'wire', 'replay decodes captures'],
+  ['config', 'core', 'which word was probably meant'],
   ['cli', 'commands', 'the table of commands'],
   ['cli', 'local', 'the table of commands'],
   ['cli', 'config', 'flags of serve'],

@@ -1,0 +1,97 @@
+import { isMap, LineCounter, type Node, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import type { Profile } from '../core/profile.js'
+import { keysAt, profileSchema } from '../core/profileSchema.js'
+import { didYouMean } from '../core/suggest.js'
+
+type Path = readonly PropertyKey[]
+type Fields = { readonly [field: string]: unknown }
+
+/** A profile's file as it is written: its fields unjudged, and where each of them stands. */
+export type Written = {
+  readonly name: string // of the file, without .yaml
+  readonly file: string
+  readonly fields: Fields
+  readonly problems: readonly string[] // of the YAML itself
+  /** The line of a field, or of the nearest one around it that is there. */
+  line(path: Path): number
+}
+
+/** Reads YAML with one map at its top. */
+export function readWritten(name: string, file: string, text: string): Written {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
+  const at = (offset: number) => lines.linePos(offset).line
+  const problems = document.errors.map(e => `${file}:${at(e.pos[0])}: ${e.message}`)
+  const written = { name, file, line: (path: Path) => at(offsetOf(document.contents, path)) }
+  if (problems.length) return { ...written, fields: {}, problems }
+  if (!isMap(document.contents))
+    return { ...written, fields: {}, problems: [`${file}:1: must be a map of fields, such as 'release: 12'`] }
+  return { ...written, fields: document.toJS() as Fields, problems }
+}
+
+function offsetOf(contents: unknown, path: Path): number {
+  let offset = 0
+  let node = contents
+  for (const key of path) {
+    const pair = isMap(node) ? node.items.find(item => String(item.key) === key) : undefined
+    const item = pair?.value ?? child(node, key)
+    const range = ((pair?.key ?? item) as Node | undefined)?.range
+    if (!range) break
+    offset = range[0]
+    node = item
+  }
+  return offset
+}
+
+const child = (node: unknown, key: PropertyKey) =>
+  (node as { get?(key: unknown, keep: true): unknown } | null)?.get?.(key, true)
+
+/**
+ * The profile that a file describes, over those that it extends (nearest first), or all that is wrong with it, each
+ * as `FILE:LINE: FIELD: what`. A map adds to the extended one's, any other value takes its place.
+ */
+export function judge(written: Written, extended: readonly Written[]): Profile | { problems: string[] } {
+  const { name, file } = written
+  const chain = [written, ...extended]
+  const problems = chain.flatMap(w => w.problems)
+  if (problems.length) return { problems }
+  const given = written.fields.name ?? name
+  if (given !== name)
+    return { problems: [`${file}:${written.line(['name'])}: name: must be ${name}, as the file is called, or absent`] }
+  const fields: Fields = { ...chain.map(w => w.fields).reduceRight(over), name }
+  const { extends: _, ...own } = fields
+  const parsed = profileSchema.safeParse(own)
+  if (parsed.success) return parsed.data
+  return { problems: parsed.error.issues.flatMap(issue => explain(issue, own, chain)) }
+}
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function over(below: Fields, above: Fields): Fields {
+  const merged = Object.entries(above).map(([key, value]) => {
+    const under = below[key]
+    return [key, isFields(value) && isFields(under) ? { ...under, ...value } : value]
+  })
+  return { ...below, ...Object.fromEntries(merged) }
+}
+
+function explain(issue: z.core.$ZodIssue, fields: Fields, chain: readonly Written[]): string[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map(key => {
+      const known = issue.path.length ? keysAt(issue.path) : [...keysAt([]), 'extends']
+      return place([...issue.path, key], `there is no such field${didYouMean(key, known)}`, chain)
+    })
+  const missing = valueAt(fields, issue.path) === undefined
+  return [place(issue.path, missing ? `is missing: it ${issue.message}` : issue.message, chain)]
+}
+
+function place(path: Path, what: string, chain: readonly Written[]): string {
+  const from = chain.find(w => valueAt(w.fields, path) !== undefined) ?? chain[0]
+  const field = path.map((key, n) => (typeof key === 'number' ? `[${key}]` : `${n ? '.' : ''}${String(key)}`)).join('')
+  return `${from?.file}:${from?.line(path)}: ${field}: ${what}`
+}
+
+const valueAt = (fields: unknown, path: Path): unknown =>
+  path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key], fields)
