@@ -3,15 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { chooseLan, defaultRoutes } from '../src/config/interface.js'
+import { envName, loadClientConfig, loadConfig, loadDirs, parseConfigFile, SETTINGS } from '../src/config.js'
 import { suggest } from '../src/core/suggest.js'
-import {
-  envName,
-  loadClientConfig,
-  loadConfig,
-  loadStateDir,
-  parseConfigFile,
-  SETTINGS,
-} from '../src/config.js'
 import { golden } from './golden.js'
 
 const eth0 = { interface: 'eth0', address: '192.168.1.2' }
@@ -75,9 +68,10 @@ for (const [name, flags, env, text, want] of [
 
 t.test('the scout is built where the daemon looks for it', async t => {
   const config = file('state-dir: /data\ndhcp-port: 70000\n')
-  t.same(loadStateDir({ config }, {}), { stateDir: '/data' }, 'whatever else is in the file')
-  t.same(loadStateDir({ config }, { MUSTER_STATE_DIR: '/env' }), { stateDir: '/env' })
-  t.match(problemsOf(loadStateDir({ 'state-dir': 'x' }, { MUSTER_CONFIG: '/dev/null' })), [/absolute/])
+  const profilesDir = '/etc/muster/profiles'
+  t.same(loadDirs({ config }, {}), { stateDir: '/data', profilesDir }, 'whatever else is in the file')
+  t.same(loadDirs({ config }, { MUSTER_STATE_DIR: '/env' }), { stateDir: '/env', profilesDir })
+  t.match(problemsOf(loadDirs({ 'state-dir': 'x' }, { MUSTER_CONFIG: '/dev/null' })), [/absolute/])
 })
 
 t.test('a file that was asked for must be there', async t =>

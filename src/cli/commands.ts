@@ -6,6 +6,7 @@ import { events } from '../commands/events.js'
 import { savePackets } from '../commands/savePackets.js'
 import { status } from '../commands/status.js'
 import { installService } from '../local/installService.js'
+import { profilesCheck } from '../local/profiles.js'
 import { replay } from '../local/replayCommand.js'
 import { scoutBuild } from '../local/scout.js'
 import { serve } from '../local/serve.js'
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   ...changes,
   status,
   savePackets,
+  profilesCheck,
   replay,
   scoutBuild,
   installService,

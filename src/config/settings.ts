@@ -71,6 +71,11 @@ export const SETTINGS = {
     '/var/lib/muster',
     'Directory of the database, the API token, the boot files and the scout.',
   ),
+  'profiles-dir': setting(
+    path,
+    '/etc/muster/profiles',
+    'Directory of your own profiles, beside those that come with muster; one of the same name counts instead.',
+  ),
   'dhcp-port': setting(port, 67, 'UDP port on which the DHCP broadcasts of machines are heard.'),
   'pxe-port': setting(port, 4011, 'UDP port of the PXE boot service.'),
   'tftp-port': setting(port, 69, 'UDP port of TFTP.'),

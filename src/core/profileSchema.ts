@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { parseDuration, parseSize } from './quantity.js'
 import { INSTALLERS, LAYOUTS, type Profile } from './profile.js'
+import { parseDuration, parseSize } from './quantity.js'
 
 /**
  * A profile as its YAML file has it, parsed into a {@link Profile}. Whatever reaches a shell, a preseed or a kickstart
@@ -115,7 +115,10 @@ const fields = mapOf({
     /^(preseed|kickstart)\/[\w.-]+\.njk$/,
     'a template such as preseed/debian.cfg.njk',
   ).exactOptional(),
-  mirror: matching(/^[a-z0-9][a-z0-9.-]{0,62}$/, "the name of a mirror of the daemon's settings").exactOptional(),
+  mirror: matching(
+    /^[a-z0-9][a-z0-9.-]{0,62}$/,
+    "the name of a mirror of the daemon's settings",
+  ).exactOptional(),
   kernelArguments: kernelArguments.default(''),
   packages: listOf(packageName).default([]),
   users: listOf(userSchema).default([]),
@@ -145,10 +148,14 @@ type Fields = z.output<typeof fields>
 
 /** What no field can tell alone. */
 function agree(p: Fields, ctx: z.RefinementCtx): void {
-  const wrong = (path: (string | number)[], message: string) => ctx.addIssue({ code: 'custom', path, message })
+  const wrong = (path: (string | number)[], message: string) =>
+    ctx.addIssue({ code: 'custom', path, message })
   const kind = `${p.distribution} ${p.installer}`
   if (TEMPLATES[kind] === undefined)
-    wrong(['installer'], `cannot be ${p.installer} for ${p.distribution}: there are ${Object.keys(TEMPLATES).join(', ')}`)
+    wrong(
+      ['installer'],
+      `cannot be ${p.installer} for ${p.distribution}: there are ${Object.keys(TEMPLATES).join(', ')}`,
+    )
   if (p.template && !p.template.startsWith(`${p.installer}/`))
     wrong(['template'], `must be one of ${p.installer}/, as the installer is ${p.installer}`)
   if (p.disk.maxSize !== undefined && p.disk.maxSize < p.disk.minSize)

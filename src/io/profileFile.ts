@@ -58,7 +58,11 @@ export function judge(written: Written, extended: readonly Written[]): Profile |
   if (problems.length) return { problems }
   const given = written.fields.name ?? name
   if (given !== name)
-    return { problems: [`${file}:${written.line(['name'])}: name: must be ${name}, as the file is called, or absent`] }
+    return {
+      problems: [
+        `${file}:${written.line(['name'])}: name: must be ${name}, as the file is called, or absent`,
+      ],
+    }
   const fields: Fields = { ...chain.map(w => w.fields).reduceRight(over), name }
   const { extends: _, ...own } = fields
   const parsed = profileSchema.safeParse(own)
@@ -89,9 +93,14 @@ function explain(issue: z.core.$ZodIssue, fields: Fields, chain: readonly Writte
 
 function place(path: Path, what: string, chain: readonly Written[]): string {
   const from = chain.find(w => valueAt(w.fields, path) !== undefined) ?? chain[0]
-  const field = path.map((key, n) => (typeof key === 'number' ? `[${key}]` : `${n ? '.' : ''}${String(key)}`)).join('')
+  const field = path
+    .map((key, n) => (typeof key === 'number' ? `[${key}]` : `${n ? '.' : ''}${String(key)}`))
+    .join('')
   return `${from?.file}:${from?.line(path)}: ${field}: ${what}`
 }
 
 const valueAt = (fields: unknown, path: Path): unknown =>
-  path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key], fields)
+  path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    fields,
+  )

@@ -12,7 +12,12 @@ export const SHIPPED = fileURLToPath(new URL('../../profiles', import.meta.url))
 /** A profile, or why its file is of no use. */
 export type ProfileFile =
   | { readonly name: string; readonly file: string; readonly profile: Profile; readonly problems?: never }
-  | { readonly name: string; readonly file: string; readonly profile?: never; readonly problems: readonly string[] }
+  | {
+      readonly name: string
+      readonly file: string
+      readonly profile?: never
+      readonly problems: readonly string[]
+    }
 
 export type Profiles = {
   /** By name. A file that is broken is listed with its problems and never stands in for another. */
@@ -70,7 +75,10 @@ const nameOf = (path: string) => basename(path).replace(/\.ya?ml$/, '')
 async function yamlFiles(folder: string, log: Parts['log']): Promise<string[]> {
   try {
     const names = await readdir(folder)
-    return names.filter(name => /^[^.].*\.ya?ml$/.test(name)).sort().map(name => join(folder, name))
+    return names
+      .filter(name => /^[^.].*\.ya?ml$/.test(name))
+      .sort()
+      .map(name => join(folder, name))
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code !== 'ENOENT') log?.warn({ err, folder }, 'cannot read profiles')
     return []

@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
 import { command, EXIT } from '../commands/command.js'
-import { loadStateDir, SETTINGS } from '../config.js'
+import { loadDirs, SETTINGS } from '../config.js'
 import { DEBIAN_MIRROR, type Progress, SUITES, type Suite } from '../io/mmdebstrap.js'
 import { prepareNbps } from '../io/nbp.js'
 import { buildScout, type Manifest } from '../io/scoutBuild.js'
@@ -80,7 +80,7 @@ export const scoutBuild = command({
     ['$0 scout build --force', 'with the newest packages'],
   ],
   async run(args, { env, out, err }) {
-    const state = loadStateDir(args, env)
+    const state = loadDirs(args, env)
     if ('problems' in state) {
       for (const problem of state.problems) err(`muster: ${problem}`)
       return EXIT.usage

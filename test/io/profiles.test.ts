@@ -79,8 +79,24 @@ deadlines: { reserved: 1h, starting: 20min, installing: 90, installed: 90s }
   t.match(found?.profile, {
     release: '13',
     mirror: 'own-mirror',
-    users: [{ name: 'ann', fullName: "Änn O'Hara", passwordHash: HASH, sshKeys: [KEY], groups: ['adm'], sudo: true }],
-    disk: { pick: 'largest', minSize: 20e9, maxSize: 2e12, transports: ['nvme'], model: 'Samsung', removable: true },
+    users: [
+      {
+        name: 'ann',
+        fullName: "Änn O'Hara",
+        passwordHash: HASH,
+        sshKeys: [KEY],
+        groups: ['adm'],
+        sudo: true,
+      },
+    ],
+    disk: {
+      pick: 'largest',
+      minSize: 20e9,
+      maxSize: 2e12,
+      transports: ['nvme'],
+      model: 'Samsung',
+      removable: true,
+    },
     partitioning: { layout: 'lvm', swap: 2 ** 31 },
     lateCommands: [`echo "it's $HOME" > /etc/motd\n`],
     deadlines: { reserved: 3600, starting: 1200, installing: 90, installed: 90 },
@@ -111,7 +127,11 @@ for (const [name, text, want] of [
     ],
   ],
   ['an unknown field', `${NEEDED}colour: red\n`, [/^x\.yaml:4: colour: there is no such field$/]],
-  ['a slip of the pen', `${NEEDED}pakages: []\n`, [/:4: pakages: there is no such field \(did you mean packages\?\)$/]],
+  [
+    'a slip of the pen',
+    `${NEEDED}pakages: []\n`,
+    [/:4: pakages: there is no such field \(did you mean packages\?\)$/],
+  ],
   ['a slip in extends', `extend: debian-12\n${NEEDED}`, [/:1: extend: .*did you mean extends\?/]],
   ['a slip in a map', `${NEEDED}disk:\n  minsize: 8G\n`, [/:5: disk\.minsize: .*did you mean minSize\?/]],
   [
@@ -124,12 +144,24 @@ for (const [name, text, want] of [
   ['text for a map', `${NEEDED}disk: big\n`, [/:4: disk: must be a map/]],
   ['text for a list', `${NEEDED}packages: nginx\n`, [/:4: packages: must be a list/]],
   ['null', `${NEEDED}users:\n`, [/:4: users: must be a list/]],
-  ['a package that is a shell', `${NEEDED}packages:\n  - nginx\n  - a;reboot\n`, [/:6: packages\[1\]: must be the name/]],
-  ['a password where a hash belongs', `${NEEDED}rootPasswordHash: secret\n`, [/:4: rootPasswordHash: must be a hash/]],
+  [
+    'a package that is a shell',
+    `${NEEDED}packages:\n  - nginx\n  - a;reboot\n`,
+    [/:6: packages\[1\]: must be the name/],
+  ],
+  [
+    'a password where a hash belongs',
+    `${NEEDED}rootPasswordHash: secret\n`,
+    [/:4: rootPasswordHash: must be a hash/],
+  ],
   ['a private key', `${NEEDED}sshKeys:\n  - "-----BEGIN"\n`, [/:5: sshKeys\[0\]: must be a public key/]],
   ['a newline in a key', `${NEEDED}sshKeys:\n  - "${KEY}\\nx"\n`, [/:5: sshKeys\[0\]: must be a public key/]],
   ['a newline in a text', `${NEEDED}description: "a\\nb"\n`, [/:4: description: must be one line/]],
-  ['a quote in the kernel line', `${NEEDED}kernelArguments: a="b"\n`, [/:4: kernelArguments: must be kernel arg/]],
+  [
+    'a quote in the kernel line',
+    `${NEEDED}kernelArguments: a="b"\n`,
+    [/:4: kernelArguments: must be kernel arg/],
+  ],
   ['a time zone that is none', `${NEEDED}timezone: Europe/Atlantis\n`, [/:4: timezone: must be a time zone/]],
   ['a locale that is not UTF-8', `${NEEDED}locale: de_DE\n`, [/:4: locale: must be a locale of UTF-8/]],
   ['root as a user', `${NEEDED}users:\n  - name: root\n`, [/:5: users\[0\]\.name: root is there anyway/]],
@@ -139,14 +171,20 @@ for (const [name, text, want] of [
   [
     'an installer of another distribution',
     'distribution: rocky\nrelease: 9\ninstaller: preseed\n',
-    ['x.yaml:3: installer: cannot be preseed for rocky: there are debian preseed, debian image, rocky kickstart'],
+    [
+      'x.yaml:3: installer: cannot be preseed for rocky: there are debian preseed, debian image, rocky kickstart',
+    ],
   ],
   [
     'a template of another installer',
     'distribution: debian\nrelease: 12\ninstaller: preseed\ntemplate: kickstart/rocky.ks.njk\n',
     [/:4: template: must be one of preseed\//],
   ],
-  ['extends what is not there', 'extends: debian-12-imag\n', [/:1: extends: there is no .* mean debian-12-image\?/]],
+  [
+    'extends what is not there',
+    'extends: debian-12-imag\n',
+    [/:1: extends: there is no .* mean debian-12-image\?/],
+  ],
   ['extends no name', 'extends: [a]\n', [/:1: extends: must be the name/]],
   ['extends itself', 'extends: x\n', [/:1: extends: there is no profile x/]],
 ] as const)
@@ -166,8 +204,9 @@ t.test('extends', async t => {
     'a.yaml': 'extends: b\n',
     'b.yaml': 'extends: a\n',
   })
-  const get = async (name: string) => (await profiles.find(name)) ?? t.fail(`${name} is not there`)
-  t.match(await get('web'), {
+  const files = await profiles.list()
+  const get = (name: string) => files.find(file => file.name === name)
+  t.match(get('web'), {
     profile: {
       name: 'web',
       installer: 'image',
@@ -176,13 +215,13 @@ t.test('extends', async t => {
       disk: { pick: 'largest', minSize: 20 * 2 ** 30 },
     },
   })
-  t.match(await get('debian-13-image'), {
+  t.match(get('debian-13-image'), {
     file: join(folder, 'debian-13-image.yaml'),
     profile: { release: '13', timezone: 'Europe/Berlin', users: [{ name: 'debian' }] },
   })
-  t.match((await get('bad')).profile, { keymap: 'de' }, 'what it replaces need not be right')
-  t.match((await get('worse')).problems, [/worse\.yaml:2: keymap: /])
-  t.match((await get('a')).problems, [/b\.yaml:1: extends: a leads back to itself/])
+  t.match(get('bad')?.profile, { keymap: 'de' }, 'what it replaces need not be right')
+  t.match(get('worse')?.problems, [/worse\.yaml:2: keymap: /])
+  t.match(get('a')?.problems, [/b\.yaml:1: extends: a leads back to itself/])
 })
 
 t.test("an error in what is extended names the extended file's line", async t => {
