@@ -29,6 +29,7 @@ COPY --from=build /src/package.json /opt/muster/package.json
 COPY --from=build /src/node_modules /opt/muster/node_modules
 COPY --from=build /src/dist /opt/muster/dist
 COPY ipxe /opt/muster/ipxe
+COPY node /opt/muster/node
 COPY profiles /opt/muster/profiles
 COPY scout /opt/muster/scout
 RUN printf '#!/bin/sh\nexec /usr/local/bin/muster-node --max-semi-space-size=1 --max-old-space-size=256 /opt/muster/dist/cli.js "$@"\n' > /usr/local/bin/muster \

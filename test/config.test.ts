@@ -124,6 +124,22 @@ eth0\t0001A8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0
   t.same(defaultRoutes(table), ['eth0', 'wlan0'])
 })
 
+for (const [name, text, want] of [
+  ['one', 'a=http://x.example/debian', { a: 'http://x.example/debian' }],
+  [
+    'several, one with a slash at its end',
+    'a=http://x/d, b-security=https://[fd00::1]:8/d/',
+    { a: 'http://x/d', 'b-security': 'https://[fd00::1]:8/d' },
+  ],
+  ['no name', 'http://x/debian', undefined],
+  ['no URL', 'a=x', undefined],
+  ['a name that is a path', '../a=http://x/d', undefined],
+  ['a quote', "a=http://x/d'", undefined],
+  ['a query', 'a=http://x/d?e', undefined],
+  ['nothing between two commas', 'a=http://x/d,,b=http://x/e', undefined],
+] as const)
+  t.test(`mirrors: ${name}`, async t => t.same(SETTINGS.mirrors.read(text), want))
+
 t.test('a command finds the API and the token', async t => {
   const token = file('secret\n')
   const absent = join(dir, 'absent')
@@ -144,8 +160,12 @@ for (const [word, want] of [
   t.test(`suggestion for ${word}`, async t => t.equal(suggest(word, Object.keys(SETTINGS)), want))
 
 t.test('docs/configuration.md describes every setting', async t => {
+  const listed = (value: unknown) =>
+    value instanceof Object && !Array.isArray(value)
+      ? Object.entries(value).map(([name, one]) => `${name}=${one}`)
+      : [value].flat()
   const shown = (value: unknown) =>
-    value === undefined || value === '' ? '' : `\`${[value].flat().join(',') || '-'}\``
+    value === undefined || value === '' ? '' : `\`${listed(value).join(',') || '-'}\``
   const rows = Object.entries(SETTINGS).map(
     ([key, s]) => `| \`${key}\` | \`${envName(key)}\` | ${s.takes} | ${shown(s.default)} | ${s.means} |`,
   )

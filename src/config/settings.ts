@@ -14,7 +14,7 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** The parts of the daemon that log under their own name. */
-export const AREAS = ['dhcp', 'tftp', 'http', 'scout', 'inventory', 'daemon'] as const
+export const AREAS = ['dhcp', 'tftp', 'http', 'scout', 'install', 'inventory', 'daemon'] as const
 export type Area = (typeof AREAS)[number]
 
 const text = { takes: 'text', read: (s: string) => s }
@@ -29,6 +29,8 @@ const whole = (min: number, max: number) => ({
   read: (s: string) => (/^\d{1,9}$/.test(s) && +s >= min && +s <= max ? +s : undefined),
 })
 const port = whole(1, 65_535)
+const optional = <T>(reader: Reader<T>): Reader<T | undefined> => reader
+const seconds = optional(whole(1, 7 * 24 * 3600))
 const yes = {
   takes: 'true or false',
   flag: true,
@@ -46,6 +48,17 @@ const someOf = <const C extends readonly string[]>(choices: C) => ({
     return known.length === new Set(wanted).size ? known : undefined
   },
 })
+
+/** What `base` of a URL may hold: it becomes part of paths, of shell words and of preseed lines. */
+const MIRROR = /^([a-z0-9][a-z0-9-]{0,31})=(https?:\/\/[A-Za-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~-]+)*)\/?$/
+const mirrors = {
+  takes: 'NAME=URL, several separated by commas',
+  read(s: string): Record<string, string> | undefined {
+    const entries = s.split(',').map(entry => MIRROR.exec(entry.trim()))
+    const named = entries.flatMap(found => (found?.[1] && found[2] ? [[found[1], found[2]] as const] : []))
+    return named.length === entries.length ? Object.fromEntries(named) : undefined
+  },
+}
 
 function setting<T>(reader: Omit<Setting<T>, 'default' | 'means'>, fallback: T, means: string): Setting<T> {
   return { ...reader, default: fallback, means }
@@ -113,6 +126,53 @@ export const SETTINGS = {
     yes,
     true,
     "Refuse a boot script to a machine whose MAC address is not the one that the kernel's neighbour table has for its IP address.",
+  ),
+  'authorized-keys': setting(
+    path,
+    '/etc/muster/authorized_keys',
+    "The owner's public SSH keys, which every user of every installed system gets: lines as in ~/.ssh/authorized_keys.",
+  ),
+  'install-attempts': setting(
+    whole(1, 100),
+    3,
+    'How often an install that did not come to its end (a power cut) starts over before the instance fails.',
+  ),
+  'deadline-reserved': setting(
+    seconds,
+    undefined,
+    "Seconds until an instance fails whose machine does not come for its installer. Unset: the profile's, else the installer's own (docs/states.md).",
+  ),
+  'deadline-starting': setting(seconds, undefined, 'The same, until the installer asks to begin.'),
+  'deadline-installing': setting(seconds, undefined, 'The same, until the disk is written.'),
+  'deadline-installed': setting(seconds, undefined, 'The same, until the new system phones home.'),
+  'installer-args': setting(
+    text,
+    '',
+    "Text added to the kernel command line of Debian's and Rocky's installer.",
+  ),
+  'name-server': setting(
+    optional(address),
+    undefined,
+    "Name server for Debian's installer where the router names none. Unset: the one of this host.",
+  ),
+  mirrors: setting(
+    mirrors,
+    {
+      debian: 'http://deb.debian.org/debian',
+      'debian-security': 'http://deb.debian.org/debian-security',
+      rocky: 'https://dl.rockylinux.org/pub/rocky',
+    },
+    'Mirrors of distributions, by the name that profiles know them by. Security updates come from NAME-security.',
+  ),
+  'use-mirror-cache': setting(
+    yes,
+    true,
+    'Installers and the nodes that they install fetch packages through the cache of this daemon (/mirror/NAME/).',
+  ),
+  'mirror-cache-size': setting(
+    whole(0, 100_000),
+    10,
+    'GB that the cache of mirrors may take in the state directory; what was not used for longest goes first.',
   ),
 } as const satisfies Record<string, Setting<never> | Setting>
 

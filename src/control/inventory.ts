@@ -15,12 +15,21 @@ import type { IpxeReport, Sighting } from '../core/sighting.js'
 import type { Store } from '../io/store.js'
 import { type Act, act, type Random, step } from './act.js'
 import { boot, hashOf } from './booting.js'
+import type { Job } from './instances.js'
 import { type Change, change, finish, give, inapplicable, lookUp, unknown } from './owning.js'
 import { recordFacts } from './recording.js'
 import { createWaiting, see } from './sightings.js'
 
-/** The answer to iPXE: the machine, what it boots and, for the scout, its token (32 hex digits). */
-export type Boot = { machine: Machine; target: BootTarget; scoutToken?: string }
+/**
+ * The answer to iPXE: the machine, what it boots and, for the scout, its token (32 hex digits); for an installer with a
+ * kernel of its own, the job that is handed out with this answer.
+ */
+export type Boot = {
+  machine: Machine
+  target: BootTarget | 'installer'
+  scoutToken?: string
+  job?: Job
+}
 
 /** Events with `after < id`, oldest first; without `after` the newest `limit` of them, oldest first. */
 export type EventQuery = { after?: number; limit: number; machine?: string /* id or name */ }

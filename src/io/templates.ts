@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import nunjucks from 'nunjucks'
+import { FILTERS } from './templateFilters.js'
 
 /** What a template may be given. An absent value is an empty string, which is false in `if`. */
 export type Value = string | number | boolean | readonly Value[] | { readonly [key: string]: Value }
@@ -15,12 +16,15 @@ export type Templates = {
 /** The repository's root, from src/io as well as from dist/io. */
 export const TEMPLATE_ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
+/** Those of the daemon: boot scripts, and what installers and new systems are given. */
+export const TEMPLATE_FOLDERS: readonly string[] = ['ipxe', 'node']
+
 /**
  * Compiles every `*.njk` of the folders, so that a broken template stops the start and not a machine.
  * @param root where the folders are; a template's name is its path from there, `ipxe/scout.ipxe.njk`
  * @throws Error on a folder that cannot be read or a template that does not compile
  */
-export function openTemplates(root = TEMPLATE_ROOT, folders: readonly string[] = ['ipxe']): Templates {
+export function openTemplates(root = TEMPLATE_ROOT, folders = TEMPLATE_FOLDERS): Templates {
   readStrictly()
   const env = new nunjucks.Environment(new Files(root), {
     autoescape: false, // scripts and preseeds are not HTML
@@ -29,7 +33,7 @@ export function openTemplates(root = TEMPLATE_ROOT, folders: readonly string[] =
     lstripBlocks: true,
     tags: { commentStart: '<#', commentEnd: '#>' }, // the default `{#` is part of shell's `${#name}`
   })
-  env.addFilter('line', line).addFilter('word', word)
+  for (const [name, filter] of Object.entries(FILTERS)) env.addFilter(name, filter)
   for (const name of folders.flatMap(folder => templatesIn(root, folder))) env.getTemplate(name, true)
   return { render: (name, values) => env.render(name, values) }
 }
@@ -71,23 +75,4 @@ function present(value: unknown, name: string): unknown {
   if (value === undefined || value === null)
     throw new Error(`the template needs ${name}, which was not given`)
   return value
-}
-
-// All control characters and the two line ends of Unicode: nothing that could begin a line of its own or steer a
-// terminal.
-const CONTROL = /[\p{Cc}\u2028\u2029]/u
-
-/** For a value that is part of an iPXE line. `${` would be expanded by iPXE itself. */
-function line(value: unknown): string {
-  const text = String(value)
-  if (CONTROL.test(text) || text.includes('${'))
-    throw new Error(`a value for an iPXE line holds a control character or \${: ${JSON.stringify(text)}`)
-  return text
-}
-
-/** For a value that has to stay one word of an iPXE line. */
-function word(value: unknown): string {
-  const text = line(value)
-  if (!/^[^\s]+$/.test(text)) throw new Error(`not one word: ${JSON.stringify(text)}`)
-  return text
 }

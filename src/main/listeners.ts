@@ -1,9 +1,14 @@
 import { VERSION } from '../config/version.js'
 import type { Config } from '../config.js'
 import { createBootScripts } from '../control/bootScripts.js'
+import { createInstallDocuments } from '../control/installDocuments.js'
 import { createPacketRing } from '../control/packets.js'
+import type { InstallSurroundings } from '../core/installValues.js'
+import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Log } from '../io/log.js'
+import { readNameServer } from '../io/nameServer.js'
 import { macOf } from '../io/neighbours.js'
+import type { SshKey } from '../io/sshKey.js'
 import { openTemplates } from '../io/templates.js'
 import { apiApp, bootApp } from '../servers/apps.js'
 import { startDhcp } from '../servers/dhcp.js'
@@ -64,22 +69,40 @@ export async function openListeners(config: Config, state: State, log: Log, keep
 
 export const urlOf = ({ address, httpPort }: Config) => `http://${address}:${httpPort}`
 
-function bootRoutes(config: Config, { inventory, files }: State, log: Log) {
+function bootRoutes(config: Config, { inventory, files, jobs, media, sshKey }: State, log: Log) {
+  const templates = openTemplates()
+  const neighbour = config.checkNeighbours ? (address: string) => macOf(address) : async () => undefined
   const scripts = createBootScripts({
     url: urlOf(config),
     scoutArguments: config.scoutArgs,
-    templates: openTemplates(),
+    templates,
     inventory,
-    macOf: config.checkNeighbours ? address => macOf(address) : async () => undefined,
+    macOf: neighbour,
   })
   return {
     scripts,
     nbp: (name: string) => files.read(name),
     scoutFile: files.readScout,
+    mediumFile: media.file,
     now: () => new Date(),
     inventory,
+    jobs,
+    documents: createInstallDocuments({ templates, media, around: () => surroundings(config, sshKey) }),
+    macOf: neighbour,
     log: log.area('http'),
     scoutLog: log.area('scout'),
+    installLog: log.area('install'),
+  }
+}
+
+async function surroundings(config: Config, sshKey: SshKey): Promise<InstallSurroundings> {
+  return {
+    url: urlOf(config),
+    mirrors: config.mirrors,
+    throughCache: config.useMirrorCache,
+    ownerKeys: await readAuthorizedKeys(config.authorizedKeys),
+    rootKey: sshKey.public,
+    nameServer: config.nameServer ?? (await readNameServer()) ?? config.address,
   }
 }
 

@@ -1,17 +1,27 @@
 import express, { type Express, type Request, type Response } from 'express'
 import type { Logger } from 'pino'
 import { onError, problem, type Send, sendJson, sendText } from './reply.js'
+import { loggedPath } from './request.js'
 import { type ApiRoutes, apiRoutes } from './routes/api.js'
 import { type BootRoutes, bootRoutes } from './routes/boot.js'
+import { type InstallRoutes, installRoutes } from './routes/install.js'
+import { type MediaRoutes, mediaRoutes } from './routes/media.js'
 import { type ScoutRoutes, scoutRoutes } from './routes/scout.js'
 
 const SCOUT = '/scout/'
+const INSTALL = '/install/'
 
-/** The service for machines: what they boot, and what the scout tells, which logs as an area of its own. */
-export function bootApp(o: BootRoutes & ScoutRoutes & { scoutLog: Logger }): Express {
-  const app = base(req => (req.path.startsWith(SCOUT) ? o.scoutLog : o.log))
+type MachineRoutes = BootRoutes & MediaRoutes & ScoutRoutes & InstallRoutes
+
+/** The service for machines: what they boot, what the scout tells and what installers do. The last two log as areas of their own. */
+export function bootApp(o: MachineRoutes & { scoutLog: Logger; installLog: Logger }): Express {
+  const logOf = ({ path }: Request) =>
+    path.startsWith(SCOUT) ? o.scoutLog : path.startsWith(INSTALL) ? o.installLog : o.log
+  const app = base(logOf)
     .use(bootRoutes(o))
+    .use(mediaRoutes(o))
     .use(scoutRoutes({ ...o, log: o.scoutLog }))
+    .use(installRoutes({ ...o, log: o.installLog }))
   return end(app, o.log, sendText, SCOUT)
 }
 
@@ -33,8 +43,10 @@ function base(logOf: (req: Request) => Logger): Express {
   return app.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'))
 }
 
-/** The path without its query, and no header: tokens travel in both. */
-function logWhenDone(log: Logger, { method, path }: Request, res: Response) {
+/** No header: tokens travel there too. */
+function logWhenDone(log: Logger, req: Request, res: Response) {
+  const { method } = req
+  const path = loggedPath(req)
   const begun = performance.now()
   res.once('close', () =>
     log.debug({ method, path, status: res.statusCode, ms: Math.round(performance.now() - begun) }, 'request'),

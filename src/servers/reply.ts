@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'exp
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import { type Refusal, refuse } from '../core/refusal.js'
+import { loggedPath } from './request.js'
 
 /** What a route answers. Refusals carry their reason as a sentence that says what to do. */
 export type Reply = { status: number; body: unknown }
@@ -67,7 +68,7 @@ export const onError =
     const send = sendFor(req)
     const status = Number(error?.status)
     const ours = !(status >= 400 && status < 500)
-    if (ours) log.error({ err: error, method: req.method, path: req.path }, 'request failed')
+    if (ours) log.error({ err: error, method: req.method, path: loggedPath(req) }, 'request failed')
     if (res.headersSent) return void res.destroy()
     if (ours) send(res, problem('internal', 'muster failed on this request: its log says why'))
     else if (status === 413) send(res, problem('too-large', `the body is longer than ${error.limit} bytes`))

@@ -9,3 +9,6 @@ export const peerAddress = (req: Request) => (req.socket.remoteAddress ?? '').re
 /** RFC 6750 section 2.1. Undefined when there is none or it is no token of ours by its form. */
 export const bearerToken = (req: Request) =>
   /^Bearer ([0-9a-f]{32,64})$/i.exec(req.headers.authorization ?? '')?.[1]
+
+/** The path as it may be logged: without its query, and without the tokens that installers have in it. */
+export const loggedPath = ({ path }: Request) => path.replace(/[0-9a-f]{32}/gi, '[secret]')

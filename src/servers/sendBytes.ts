@@ -1,27 +1,40 @@
 import type { Request, Response } from 'express'
-import { parseRange } from '../wire/range.js'
+import { type ByteRange, parseRange } from '../wire/range.js'
 
-export type Bytes = { readonly bytes: Buffer; readonly etag?: string; readonly modified?: Date }
+type Version = { readonly etag?: string; readonly modified?: Date }
+export type Bytes = Version & { readonly bytes: Buffer }
+
+/** Sends a file that is in memory, or one range of it. */
+export function sendBytes(req: Request, res: Response, { bytes, ...version }: Bytes, type: string) {
+  const range = beginBytes(req, res, { ...version, size: bytes.length }, type)
+  if (range) res.end(req.method === 'HEAD' ? undefined : bytes.subarray(range.start, range.end + 1))
+}
 
 /**
- * Sends a file that is in memory, or one range of it, with its exact Content-Length (UEFI HTTP boot asks for it with
- * HEAD and then believes it).
+ * The status and the headers of a file or of the range that is asked for, with its exact Content-Length (UEFI HTTP boot
+ * asks for it with HEAD and then believes it).
+ * @returns what is to be sent; undefined when the answer is complete without
  */
-export function sendBytes(req: Request, res: Response, { bytes, etag, modified }: Bytes, type: string) {
+export function beginBytes(
+  req: Request,
+  res: Response,
+  { size, etag, modified }: Version & { readonly size: number },
+  type: string,
+): ByteRange | undefined {
   res.set({ 'content-type': type, 'accept-ranges': 'bytes' })
   if (etag) res.set('etag', etag)
   if (modified) res.set('last-modified', modified.toUTCString())
   if (req.fresh) return void res.status(304).end()
 
-  const range = parseRange(sameFile(req, res) ? req.get('range') : undefined, bytes.length)
+  const range = parseRange(sameFile(req, res) ? req.get('range') : undefined, size)
   if (range === 'unsatisfiable') {
-    res.set('content-range', `bytes */${bytes.length}`).removeHeader('content-type')
+    res.set('content-range', `bytes */${size}`).removeHeader('content-type')
     return void res.status(416).end()
   }
-  const { start, end } = range === 'whole' ? { start: 0, end: bytes.length - 1 } : range
-  if (range !== 'whole') res.status(206).set('content-range', `bytes ${start}-${end}/${bytes.length}`)
+  const { start, end } = range === 'whole' ? { start: 0, end: size - 1 } : range
+  if (range !== 'whole') res.status(206).set('content-range', `bytes ${start}-${end}/${size}`)
   res.set('content-length', String(end + 1 - start))
-  res.end(req.method === 'HEAD' ? undefined : bytes.subarray(start, end + 1))
+  return { start, end }
 }
 
 /** RFC 9110 section 13.1.5: a range of another version of the file is not what was asked for. */

@@ -11,6 +11,7 @@ import { bootApp } from '../../src/servers/apps.js'
 import { listen } from '../../src/servers/http.js'
 import { parseRange } from '../../src/wire/range.js'
 import { FACTS } from '../support/facts.js'
+import { noInstalls } from '../support/installJobs.js'
 import { AT, pretendInventory, SCOUT_TOKEN } from '../support/inventory.js'
 import { heapAfterGc } from './heap.js'
 import { chance, type Random } from './random.js'
@@ -122,6 +123,7 @@ async function startService() {
   const { inventory } = pretendInventory()
   const bytes = Buffer.from('0123456789')
   const app = bootApp({
+    ...noInstalls(log),
     scripts: pretendScripts(),
     nbp: async name => (name === 'ipxe.efi' ? bytes : undefined),
     scoutFile: async () => ({ bytes, etag: '"1"', modified: AT }),

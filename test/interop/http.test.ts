@@ -14,6 +14,7 @@ import { openTemplates } from '../../src/io/templates.js'
 import { apiApp, bootApp } from '../../src/servers/apps.js'
 import { listen } from '../../src/servers/http.js'
 import { FACTS } from '../support/facts.js'
+import { noInstalls } from '../support/installJobs.js'
 
 /** Both services over a real state directory, asked by curl. */
 
@@ -42,6 +43,7 @@ async function start(t: Test) {
   const common = { inventory, closing: closing.signal, log }
   const boot = bootApp({
     ...common,
+    ...noInstalls(log),
     ...{ scripts, nbp: files.read, scoutFile: files.readScout, now, scoutLog: log },
   })
   const api = apiApp({ ...common, packets: () => Buffer.alloc(0), status: () => ({}), token })

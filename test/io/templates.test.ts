@@ -65,6 +65,35 @@ for (const [name, filter, value, refused] of [
     else t.equal(act(), value)
   })
 
+for (const [name, filter, value, want] of [
+  ['a quote for the shell', 'sh', "it's", `'it'\\''s'`],
+  ['two lines for the shell', 'sh', 'a\nb', `'a\nb'`],
+  ['nothing for the shell', 'sh', '', `''`],
+  ['a number for the shell', 'sh', 7, `'7'`],
+  ['NUL for the shell', 'sh', 'a\0b', /NUL/],
+  ['text for a preseed', 'preseed', `Ünï "x" '$y' \\z`, `Ünï "x" '$y' \\z`],
+  ['newline for a preseed', 'preseed', 'hash\nd-i x', /control character/],
+  ['a backslash at the end for a preseed', 'preseed', 'a\\', /ends with a backslash/],
+  ['a blank at the start for a preseed', 'preseed', ' a', /blank/],
+  ['a quote for a kickstart', 'ks', "it's", `'it'\\''s'`],
+  ['newline for a kickstart', 'ks', 'a\n%post', /control character/],
+] as const)
+  t.test(`filter ${filter}: ${name}`, async t => {
+    const act = () => render(t.testdir(), `{{ v | ${filter} }}`, { v: value })
+    if (want instanceof RegExp) t.throws(act, want)
+    else t.equal(act(), want)
+  })
+
+t.test('a filter that refuses a secret does not repeat it', async t => {
+  for (const filter of ['sh', 'preseed', 'ks'])
+    try {
+      render(t.testdir(), `{{ v | ${filter} }}`, { v: '$6$hash\0\n' })
+      t.fail(`${filter} refuses`)
+    } catch (error) {
+      t.notMatch(String(error), /hash/)
+    }
+})
+
 t.test('a template that does not compile stops the start', async t =>
   t.throws(() => templatesOf(t.testdir(), { bad: '{% if %}' }), /bad\.njk/),
 )

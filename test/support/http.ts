@@ -1,11 +1,14 @@
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import { createBootScripts } from '../../src/control/bootScripts.js'
+import type { Profile } from '../../src/core/profile.js'
 import { openTemplates } from '../../src/io/templates.js'
 import { apiApp, bootApp } from '../../src/servers/apps.js'
 import { type Limits, listen } from '../../src/servers/http.js'
+import type { MediaRoutes } from '../../src/servers/routes/media.js'
 import type { Bytes } from '../../src/servers/sendBytes.js'
 import type { Mac } from '../../src/wire/mac.js'
+import { pretendDocuments, pretendInstallJobs } from './installJobs.js'
 import { AT, pretendInventory } from './inventory.js'
 
 export const API_TOKEN = 'a'.repeat(64)
@@ -16,6 +19,8 @@ type Some = {
   owner?: Mac // whom the neighbour table names
   scoutFile?: (name: 'vmlinuz' | 'initrd') => Promise<Bytes | undefined>
   nbp?: (name: string) => Promise<Buffer | undefined>
+  mediumFile?: MediaRoutes['mediumFile']
+  profile?: Profile // that the pretended job installs
 }
 
 const NBPS = new Map([['ipxe.efi', Buffer.from('MZ pretend')]])
@@ -34,8 +39,13 @@ export async function startServices(t: Test, some: Some = {}) {
     inventory,
     macOf: async () => some.owner,
   })
+  const pretendJobs = pretendInstallJobs(some.profile)
   const boot = bootApp({
     scripts,
+    mediumFile: some.mediumFile ?? (async () => undefined),
+    jobs: pretendJobs.jobs,
+    documents: pretendDocuments,
+    macOf: async () => some.owner,
     nbp: some.nbp ?? (async name => NBPS.get(name)),
     scoutFile: some.scoutFile ?? (async () => undefined),
     now: () => AT,
@@ -43,6 +53,7 @@ export async function startServices(t: Test, some: Some = {}) {
     closing: closing.signal,
     log,
     scoutLog: log.child({ area: 'scout' }),
+    installLog: log.child({ area: 'install' }),
   })
   const api = apiApp({
     inventory,
@@ -58,6 +69,7 @@ export async function startServices(t: Test, some: Some = {}) {
   t.teardown(close)
   return {
     ...pretend,
+    ...pretendJobs,
     boot: `http://127.0.0.1:${machines.port}`,
     api: `http://127.0.0.1:${owner.port}/api/v1`,
     port: machines.port,
