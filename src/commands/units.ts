@@ -1,4 +1,4 @@
-export { diskSize, memorySize } from '../core/sizes.js'
+export { diskSize, memorySize } from '../core/quantity.js'
 
 const AGES = [
   [60, 1, 's'],

@@ -1,13 +1,14 @@
 import type { Facts } from './facts.js'
 import type { DiskRule } from './profile.js'
+import { diskSize } from './quantity.js'
 import { type Refusal, refuse } from './refusal.js'
-import { diskSize } from './sizes.js'
 
 type Disk = Facts['disks'][number]
 
 /** `path` is what the installer writes: by-id where udev made one that is this disk's alone, else /dev/NAME. */
 export type ChosenDisk = { readonly path: string; readonly name: string; readonly size: number /* bytes */ }
 
+/** 8 GB as disks are sold; an 8 GB stick or eMMC is somewhat smaller than 8 GiB. */
 export const DEFAULT_DISK_RULE: DiskRule = { pick: 'smallest', minSize: 8_000_000_000, removable: false }
 
 /**

@@ -1,8 +1,9 @@
 import type { Instance, InstanceState, Tags } from './instance.js'
 import { STATE_OF } from './instance.js'
 import type { Machine } from './machine.js'
+import { parseSize } from './quantity.js'
 import { type Refusal, refuse } from './refusal.js'
-import { parseSize } from './sizes.js'
+import { didYouMean } from './suggest.js'
 
 /**
  * The filters of describe-systems, describe-instances and run-instances: FIELD OPERATOR VALUE, all must hold.
@@ -90,8 +91,7 @@ function parseFilter(text: string, kinds: FieldKinds): Filter | string {
   if (!operator) return `say FIELD, one of ${OPERATORS.join(' ')}, and VALUE, as in cores>=4`
   const field = text.slice(0, at).trim()
   const kind = kindOf(field, kinds)
-  if (!kind)
-    return `there is no field "${field.slice(0, 40)}"; possible: ${Object.keys(kinds).join(', ')}, tag:KEY`
+  if (!kind) return unknownField(field.slice(0, 40), Object.keys(kinds))
   if (!OPERATORS_OF[kind].includes(operator))
     return `${field} cannot be compared by ${operator}; possible: ${OPERATORS_OF[kind].join(' ')}`
   const value = text.slice(at + operator.length).trim()
@@ -99,6 +99,9 @@ function parseFilter(text: string, kinds: FieldKinds): Filter | string {
   const number = readNumber(value, kind)
   return number === undefined ? `${field} takes ${TAKES[kind]}` : { field, operator, value: number }
 }
+
+const unknownField = (field: string, known: readonly string[]) =>
+  `there is no field "${field}"${didYouMean(field, known)}; possible: ${known.join(', ')}, tag:KEY`
 
 const kindOf = (field: string, kinds: FieldKinds): Kind | undefined =>
   /^tag:./.test(field) ? 'text' : Object.hasOwn(kinds, field) ? kinds[field] : undefined

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DEFAULT_DISK_RULE } from './diskChoice.js'
 import { INSTALLERS, LAYOUTS, type Profile } from './profile.js'
 import { parseDuration, parseSize } from './quantity.js'
 
@@ -24,7 +25,8 @@ const quantity = (parse: (text: string) => number | undefined, takes: string) =>
     ctx.addIssue({ code: 'custom', message: `must be ${takes}` })
     return z.NEVER
   })
-const size = quantity(parseSize, 'a size such as 512M, 8G or 500GB')
+const diskSize = quantity(text => parseSize(text, 'disk'), 'a size such as 8G or 1T')
+const memorySize = quantity(text => parseSize(text, 'memory'), 'a size such as 512M or 8G')
 const duration = quantity(parseDuration, 'a time such as 90s, 20min or 2h')
 
 const line = matching(/^[^\p{Cc}\u2028\u2029]{0,200}$/u, 'one line of text')
@@ -80,13 +82,10 @@ const userSchema = mapOf({
   sudo: truth.default(false),
 })
 
-/** 8 GB as disks are sold; an 8 GB stick or eMMC is somewhat smaller than 8 GiB. */
-const MIN_DISK = 8e9
-
 const diskSchema = mapOf({
   pick: oneOf(['smallest', 'largest']).default('smallest'),
-  minSize: size.default(MIN_DISK),
-  maxSize: size.exactOptional(),
+  minSize: diskSize.default(DEFAULT_DISK_RULE.minSize),
+  maxSize: diskSize.exactOptional(),
   transports: listOf(matching(/^[a-z]{2,16}$/, 'a transport such as nvme, sata or usb')).exactOptional(),
   model: line.min(1).exactOptional(),
   removable: truth.default(false),
@@ -94,7 +93,7 @@ const diskSchema = mapOf({
 
 const partitioningSchema = mapOf({
   layout: oneOf(LAYOUTS).default('plain'),
-  swap: size.default(0),
+  swap: memorySize.default(0),
 })
 
 const deadlinesSchema = mapOf({

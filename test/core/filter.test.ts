@@ -78,7 +78,7 @@ for (const [filter, want] of [
   ['tag:rack', 'say FIELD'],
   ['cores!4', 'say FIELD'],
   ['=4', 'there is no field ""; possible: name, id, group'],
-  ['corse>=4', 'there is no field "corse"; possible: name, id, group, state'],
+  ['corse>=4', 'there is no field "corse" (did you mean cores?); possible: name, id, group, state'],
   ['tag:=2', 'there is no field "tag:"'],
   ['constructor=1', 'there is no field "constructor"'],
   ['name>a', 'name cannot be compared by >; possible: = != ~'],

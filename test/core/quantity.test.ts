@@ -1,24 +1,39 @@
 import t from 'tap'
-import { parseDuration, parseSize } from '../../src/core/quantity.js'
+import { diskSize, memorySize, parseDuration, parseSize } from '../../src/core/quantity.js'
 
-for (const [text, want] of [
-  ['0', 0],
-  ['512', 512],
-  ['512M', 512 * 2 ** 20],
-  ['8G', 8 * 2 ** 30],
-  ['8 GiB', 8 * 2 ** 30],
-  ['8GB', 8e9],
-  ['1.5TB', 1.5e12],
-  ['2T', 2 * 2 ** 40],
-  ['', undefined],
-  ['G', undefined],
-  ['-1', undefined],
-  ['8g', undefined],
-  ['8GG', undefined],
-  ['1e9', undefined],
-  ['999999999999999T', undefined], // more than a number can count
+for (const [text, memory, disk] of [
+  ['8G', 2 ** 33, 8e9],
+  ['8GB', 2 ** 33, 8e9],
+  ['8 gb', 2 ** 33, 8e9],
+  ['8GiB', 2 ** 33, 2 ** 33],
+  ['500M', 500 * 2 ** 20, 5e8],
+  ['1T', 2 ** 40, 1e12],
+  ['1.5T', 1.5 * 2 ** 40, 1.5e12],
+  ['1TiB', 2 ** 40, 2 ** 40],
+  ['512k', 2 ** 19, 512_000],
+  ['8000000000', 8e9, 8e9],
+  ['7B', 7, 7],
+  ['0', 0, 0],
+  ['', undefined, undefined],
+  ['G', undefined, undefined],
+  ['-1G', undefined, undefined],
+  ['8iB', undefined, undefined],
+  ['8X', undefined, undefined],
+  ['1e9', undefined, undefined],
+  ['8G B', undefined, undefined],
+  ['9'.repeat(16), undefined, undefined],
+  ['999999999999999T', undefined, undefined], // more than a number can count
 ] as const)
-  t.test(`size ${text}`, async t => t.equal(parseSize(text), want))
+  t.test(`size "${text}"`, async t =>
+    t.same([parseSize(text, 'memory'), parseSize(text, 'disk')], [memory, disk]),
+  )
+
+t.test('what is shown reads back as what is meant', async t => {
+  for (const whole of [1, 4, 8, 16, 64, 512]) {
+    t.equal(parseSize(memorySize(whole * 2 ** 30), 'memory'), whole * 2 ** 30)
+    t.equal(parseSize(diskSize(whole * 1e9), 'disk'), whole * 1e9)
+  }
+})
 
 for (const [text, want] of [
   ['90', 90],

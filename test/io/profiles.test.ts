@@ -123,7 +123,7 @@ for (const [name, text, want] of [
     [
       'x.yaml:8: keymap: must be a keyboard such as us or de',
       'x.yaml:5: disk.pick: must be one of smallest, largest',
-      'x.yaml:7: disk.minSize: must be a size such as 512M, 8G or 500GB',
+      'x.yaml:7: disk.minSize: must be a size such as 8G or 1T',
     ],
   ],
   ['an unknown field', `${NEEDED}colour: red\n`, [/^x\.yaml:4: colour: there is no such field$/]],
@@ -212,7 +212,7 @@ t.test('extends', async t => {
       installer: 'image',
       keymap: 'de',
       packages: ['nginx'],
-      disk: { pick: 'largest', minSize: 20 * 2 ** 30 },
+      disk: { pick: 'largest', minSize: 20e9 },
     },
   })
   t.match(get('debian-13-image'), {
