@@ -20,13 +20,15 @@ export type Pretended = {
   owner?: MachineEvent
   /** False for one that never gets as far as the scout. */
   reports: boolean
+  /** True for one that has a disk more from its second boot on, so that a change of facts can be seen. */
+  grows?: boolean
 }
 
 const ssd = (name: string, size: number) => ({ name, size, rotational: false, transport: 'sata' })
 const nvme = (name: string, size: number) => ({ name, size, rotational: false, transport: 'nvme' })
 const hdd = (name: string, size: number) => ({ name, size, rotational: true, transport: 'sata' })
 
-/** Every state has one: two are free, one is stuck before the scout, one keeps its disk, one is protected. */
+/** Every state has one: four are free, one is stuck before the scout, one keeps its disk, one is protected. */
 export const ROOM: readonly Pretended[] = [
   {
     mac: '18:66:da:4e:01:10',
@@ -40,6 +42,7 @@ export const ROOM: readonly Pretended[] = [
     disks: [ssd('sda', 480 * GB), ssd('sdb', 480 * GB)],
     group: 'rack',
     reports: true,
+    grows: true,
   },
   {
     mac: 'd8:bb:c1:02:77:31',
@@ -51,6 +54,32 @@ export const ROOM: readonly Pretended[] = [
     cores: 12,
     memory: 32 * GiB,
     disks: [nvme('nvme0n1', 1000 * GB), hdd('sda', 4000 * GB)],
+    reports: true,
+  },
+  {
+    mac: '94:c6:91:1e:40:07',
+    uuid: 'a3c1f0de-6b7d-11ea-8d71-94c6911e4007',
+    vendor: 'Intel(R) Client Systems',
+    product: 'NUC8i3BEH',
+    serial: 'G6BE01200AB7',
+    firmware: 'uefi',
+    cores: 2,
+    memory: 16 * GiB,
+    disks: [nvme('nvme0n1', 250 * GB)],
+    group: 'pool',
+    reports: true,
+  },
+  {
+    mac: '94:c6:91:1e:40:08',
+    uuid: 'a3c1f0de-6b7d-11ea-8d71-94c6911e4008',
+    vendor: 'Intel(R) Client Systems',
+    product: 'NUC8i3BEH',
+    serial: 'G6BE01200AC2',
+    firmware: 'uefi',
+    cores: 2,
+    memory: 16 * GiB,
+    disks: [nvme('nvme0n1', 250 * GB)],
+    group: 'pool',
     reports: true,
   },
   {
@@ -95,7 +124,7 @@ export const ROOM: readonly Pretended[] = [
   },
 ]
 
-/** What its scout posts; `grown` adds a disk, so that a change of facts can be seen. */
+/** What its scout posts; `grown`: with a disk more. */
 export function factsOf(m: Pretended, grown: boolean): z.input<typeof factsSchema> {
   const disks = grown ? [...m.disks, hdd('sdz', 8000 * GB)] : m.disks
   return {
