@@ -74,6 +74,86 @@ export const MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX orders_machine ON orders (machine)',
     ],
   },
+  {
+    name: 'reservations, instances, their jobs and logs, tags',
+    statements: [
+      'ALTER TABLE machines ADD COLUMN profile TEXT',
+      `CREATE TABLE reservations (
+        id TEXT PRIMARY KEY,
+        user_name TEXT NOT NULL,
+        made_at INTEGER NOT NULL,
+        client_token TEXT
+      ) STRICT`,
+      `CREATE UNIQUE INDEX reservations_client_token ON reservations (user_name, client_token)
+        WHERE client_token IS NOT NULL`,
+      // Whoever holds a machine; the key says that nobody else does. A machine that is held cannot be deleted.
+      `CREATE TABLE holds (
+        machine TEXT PRIMARY KEY REFERENCES machines (id),
+        reservation TEXT NOT NULL REFERENCES reservations (id)
+      ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX holds_reservation ON holds (reservation)',
+      `CREATE TABLE instances (
+        id TEXT PRIMARY KEY,
+        reservation TEXT NOT NULL REFERENCES reservations (id),
+        machine TEXT NOT NULL REFERENCES machines (id),
+        name TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        snapshot TEXT NOT NULL, -- JSON: the profile as it was
+        phase TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        deadline INTEGER,
+        launched INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        percent INTEGER,
+        note TEXT,
+        reason TEXT,
+        disk TEXT NOT NULL,
+        touched INTEGER NOT NULL, -- 1: the installer had permission to write to the disk
+        installed_at INTEGER,
+        address TEXT,
+        host_name TEXT,
+        host_keys TEXT, -- JSON
+        wipe TEXT NOT NULL,
+        power_off INTEGER NOT NULL,
+        tries INTEGER NOT NULL, -- reboots over SSH, to get it back into the scout
+        next_try INTEGER,
+        user_data BLOB
+      ) STRICT`,
+      `CREATE UNIQUE INDEX instances_live ON instances (machine) WHERE phase <> 'terminated'`,
+      `CREATE UNIQUE INDEX instances_name ON instances (name) WHERE phase <> 'terminated'`,
+      'CREATE INDEX instances_machine ON instances (machine)',
+      'CREATE INDEX instances_reservation ON instances (reservation)',
+      'CREATE INDEX instances_deadline ON instances (deadline) WHERE deadline IS NOT NULL',
+      'CREATE INDEX instances_next_try ON instances (next_try) WHERE next_try IS NOT NULL',
+      // Tokens as SHA-256. Those that were replaced stay, so that whoever still uses one is recognised.
+      `CREATE TABLE jobs (
+        hash TEXT PRIMARY KEY,
+        instance TEXT NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+        task TEXT NOT NULL, -- install, wipe, phone
+        address TEXT, -- that it was handed to
+        scout TEXT, -- hash of the scout's token, when it was handed to a scout
+        given_at INTEGER NOT NULL,
+        used INTEGER NOT NULL,
+        current INTEGER NOT NULL -- 0: a newer one took its place, or it may not be used any more
+      ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX jobs_instance ON jobs (instance)',
+      `CREATE TABLE instance_log (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        instance TEXT NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+        text TEXT NOT NULL,
+        size INTEGER NOT NULL
+      ) STRICT`,
+      'CREATE INDEX instance_log_instance ON instance_log (instance, id)',
+      // Of instances and machines; ids are never used twice, so that resource is no reference.
+      `CREATE TABLE tags (
+        resource TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (resource, key)
+      ) STRICT, WITHOUT ROWID`,
+    ],
+  },
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Refuses a database that a newer muster made. */

@@ -23,13 +23,6 @@ export type Extraction = {
 /** Debian's own keys: a mirror is never trusted, only the archive's signature on what it serves. */
 const KEYRINGS = ['pgp', 'gpg'].map(kind => `/usr/share/keyrings/debian-archive-keyring.${kind}`)
 
-/** @throws Error when they are not installed */
-export function debianKeyring(): string {
-  const keyring = KEYRINGS.find(path => existsSync(path))
-  if (!keyring) throw new Error('the keys of Debian are missing: apt-get install debian-archive-keyring')
-  return keyring
-}
-
 /** The lines by which mmdebstrap (1.3 to 1.5) tells its steps, and how much of the time lies before them. */
 const STEPS = [
   [/running apt-get update/, 0.02, 'reading the package lists'],
@@ -45,7 +38,9 @@ const STEPS = [
  * @throws Error whose message is one line: what is missing and what to do, or what apt said
  */
 export async function extractPackages(o: Extraction): Promise<void> {
-  await run(argumentsOf(o, debianKeyring()), o)
+  const keyring = KEYRINGS.find(path => existsSync(path))
+  if (!keyring) throw new Error('the keys of Debian are missing: apt-get install debian-archive-keyring')
+  await run(argumentsOf(o, keyring), o)
 }
 
 function argumentsOf(o: Extraction, keyring: string): string[] {

@@ -9,7 +9,7 @@ import sqlite3 from 'sqlite3'
  * Nothing else imports the package (docs/decisions/0004-sqlite.md says why it was chosen and what would replace it).
  */
 
-export type Value = string | number | null
+export type Value = string | number | Buffer | null
 
 export type Query = {
   /** The caller names the row's shape; columns are what its SQL selects. */

@@ -6,11 +6,13 @@ import type { Machine, MachineId } from '../core/machine.js'
 import type { GivenOrder, Order } from '../core/order.js'
 import { migrate } from './migrations.js'
 import { type Durability, openDatabase } from './sqlite.js'
+import type { InstanceReads } from './storeInstanceReads.js'
+import type { InstanceWrites } from './storeInstanceWrites.js'
 import { reads } from './storeReads.js'
 import { writes } from './storeWrites.js'
 
 /** The questions that the database answers. Each sees what was committed before it was asked. */
-export type Reads = {
+export type Reads = InstanceReads & {
   /** All machines by name, without facts, in one query. */
   list(): Promise<Machine[]>
   count(): Promise<number>
@@ -27,25 +29,29 @@ export type Reads = {
 }
 
 /** What a transaction can do. */
-export type Writes = Reads & {
-  insert(machine: Machine): Promise<void>
-  /** Everything but the facts and the token; the identity keys follow the machine. */
-  save(machine: Machine): Promise<void>
-  saveFacts(id: MachineId, facts: Facts): Promise<void>
-  touch(id: MachineId, at: Date): Promise<void>
-  setToken(id: MachineId, hash: string | null): Promise<void>
-  tokenOf(id: MachineId): Promise<string | undefined>
-  /** Moves events, orders and former ids; `from` becomes a former id of `into`. */
-  fold(from: MachineId, into: MachineId): Promise<void>
-  /** Removes the longest unseen of those that were only observed. */
-  forgetObserved(count: number): Promise<number>
-  addEvent(event: Omit<Event, 'id'>): Promise<number>
-  addOrder(machine: MachineId, kind: GivenOrder, at: Date): Promise<number>
-  /** What it was; undefined when it was done before, or never given. */
-  closeOrder(machine: MachineId, order: number, at: Date): Promise<GivenOrder | undefined>
-  /** Removes events beyond the newest `kept`, at most `batch` of them; returns how many. */
-  pruneEvents(kept: number, batch: number): Promise<number>
-}
+export type Writes = Reads &
+  InstanceWrites & {
+    insert(machine: Machine): Promise<void>
+    /** Everything but the facts and the token; the identity keys follow the machine. */
+    save(machine: Machine): Promise<void>
+    saveFacts(id: MachineId, facts: Facts): Promise<void>
+    touch(id: MachineId, at: Date): Promise<void>
+    setToken(id: MachineId, hash: string | null): Promise<void>
+    tokenOf(id: MachineId): Promise<string | undefined>
+    /**
+     * Moves everything but the facts; `from` becomes a former id of `into`. Rejects when both are held or carry an
+     * instance: an index says that two become never one.
+     */
+    fold(from: MachineId, into: MachineId): Promise<void>
+    /** Removes the longest unseen of those that were only observed, and that the owner never spoke of. */
+    forgetObserved(count: number): Promise<number>
+    addEvent(event: Omit<Event, 'id'>): Promise<number>
+    addOrder(machine: MachineId, kind: GivenOrder, at: Date): Promise<number>
+    /** What it was; undefined when it was done before, or never given. */
+    closeOrder(machine: MachineId, order: number, at: Date): Promise<GivenOrder | undefined>
+    /** Removes events beyond the newest `kept`, at most `batch` of them; returns how many. */
+    pruneEvents(kept: number, batch: number): Promise<number>
+  }
 
 export type Store = Reads & {
   /** All or nothing, one at a time. `synced` for what the owner decided and nothing else would restore. */

@@ -1,7 +1,15 @@
 import type { GivenOrder } from '../core/order.js'
 import type { Query } from './sqlite.js'
 import type { Reads } from './store.js'
-import { type EventRow, MACHINE_COLUMNS, type MachineRow, toEvent, toMachine } from './storeRows.js'
+import { instanceReads } from './storeInstanceReads.js'
+import {
+  type EventRow,
+  MACHINE_COLUMNS,
+  MACHINE_TABLES,
+  type MachineRow,
+  toEvent,
+  toMachine,
+} from './storeRows.js'
 
 /** More records than this share a key only when somebody makes them up. */
 const MOST_SHARING = 64
@@ -9,13 +17,15 @@ const MOST_SHARING = 64
 export function reads(query: Query): Reads {
   const machines = async (rest: string, ...params: (string | number)[]) => {
     const rows = await query.all<MachineRow>(
-      `SELECT ${MACHINE_COLUMNS}, NULL AS facts FROM machines m ${rest}`,
+      `SELECT ${MACHINE_COLUMNS}, NULL AS facts FROM ${MACHINE_TABLES} ${rest}`,
       ...params,
     )
     return rows.map(toMachine)
   }
 
   return {
+    ...instanceReads(query),
+
     list: () => machines('ORDER BY m.name'),
 
     count: async () => {
@@ -25,7 +35,7 @@ export function reads(query: Query): Reads {
 
     find: async idOrName => {
       const [row] = await query.all<MachineRow>(
-        `SELECT ${MACHINE_COLUMNS}, f.body AS facts FROM machines m LEFT JOIN facts f ON f.machine = m.id
+        `SELECT ${MACHINE_COLUMNS}, f.body AS facts FROM ${MACHINE_TABLES} LEFT JOIN facts f ON f.machine = m.id
          WHERE m.id = (SELECT id FROM machines WHERE id = ?1
            UNION ALL SELECT machine FROM aliases WHERE id = ?1
            UNION ALL SELECT id FROM machines WHERE name = ?1 LIMIT 1)`,

@@ -1,7 +1,17 @@
 import { defined } from '../core/defined.js'
 import type { Event, EventKind } from '../core/events.js'
 import type { Facts } from '../core/facts.js'
-import type { DiskSize, Firmware, LocalBoot, Machine, MachineId, MachineState } from '../core/machine.js'
+import type { InstanceId, Phase, ReservationId, Tags } from '../core/instance.js'
+import type {
+  DiskSize,
+  Firmware,
+  Hold,
+  LocalBoot,
+  Machine,
+  MachineId,
+  MachineState,
+  Occupant,
+} from '../core/machine.js'
 import type { Mac } from '../wire/mac.js'
 
 /** Rows as the database holds them, and the core's values that they stand for. */
@@ -27,6 +37,13 @@ export type MachineRow = {
   first_seen: number
   last_seen: number
   macs: string // JSON
+  profile: string | null
+  tags: string // JSON
+  reservation: ReservationId | null
+  reserved_for: string | null
+  instance: InstanceId | null
+  phase: Phase | null
+  installed_at: number | null
   facts: string | null
 }
 
@@ -34,7 +51,14 @@ export const MACHINE_COLUMNS = `m.id, m.name, m.group_name, m.state, m.local_boo
   m.vendor, m.product, m.serial, m.board_serial, m.chassis_serial, m.uuid, m.cores, m.memory, m.disks,
   m.first_seen, m.last_seen,
   (SELECT json_group_array(substr(key, 5)) FROM
-    (SELECT key FROM machine_keys WHERE machine = m.id AND key GLOB 'mac:*' ORDER BY position)) AS macs`
+    (SELECT key FROM machine_keys WHERE machine = m.id AND key GLOB 'mac:*' ORDER BY position)) AS macs,
+  m.profile, (SELECT json_group_object(key, value) FROM tags WHERE resource = m.id) AS tags,
+  h.reservation, r.user_name AS reserved_for, i.id AS instance, i.phase, i.installed_at`
+
+/** Whom each is held by, and its instance that lives: at most one of each, by the indices. */
+export const MACHINE_TABLES = `machines m
+  LEFT JOIN holds h ON h.machine = m.id LEFT JOIN reservations r ON r.id = h.reservation
+  LEFT JOIN instances i ON i.machine = m.id AND i.phase <> 'terminated'`
 
 export const toMachine = (row: MachineRow): Machine => ({
   id: row.id,
@@ -56,11 +80,21 @@ export const toMachine = (row: MachineRow): Machine => ({
     cores: row.cores,
     memory: row.memory,
     disks: row.disks === null ? null : (JSON.parse(row.disks) as DiskSize[]),
+    profile: row.profile,
+    tags: row.tags === '{}' ? null : (JSON.parse(row.tags) as Tags),
+    hold: holdOf(row),
+    instance: occupantOf(row),
     facts: row.facts === null ? null : (JSON.parse(row.facts) as Facts),
   }),
   firstSeen: new Date(row.first_seen),
   lastSeen: new Date(row.last_seen),
 })
+
+const holdOf = ({ reservation, reserved_for }: MachineRow): Hold | undefined =>
+  reservation === null || reserved_for === null ? undefined : { reservation, user: reserved_for }
+
+const occupantOf = ({ instance, phase, installed_at }: MachineRow): Occupant | undefined =>
+  instance === null || phase === null ? undefined : { id: instance, phase, installed: installed_at !== null }
 
 export type EventRow = {
   id: number

@@ -3,6 +3,7 @@ import type { Machine } from '../core/machine.js'
 import type { GivenOrder } from '../core/order.js'
 import type { Query, Value } from './sqlite.js'
 import type { Writes } from './store.js'
+import { instanceWrites } from './storeInstanceWrites.js'
 import { reads } from './storeReads.js'
 
 const SAVED = {
@@ -22,6 +23,7 @@ const SAVED = {
   cores: m => m.cores ?? null,
   memory: m => m.memory ?? null,
   disks: m => (m.disks ? JSON.stringify(m.disks) : null),
+  profile: m => m.profile ?? null,
   first_seen: m => m.firstSeen.getTime(),
   last_seen: m => m.lastSeen.getTime(),
 } satisfies Record<string, (machine: Machine) => Value>
@@ -50,6 +52,7 @@ export function writes(query: Query): Writes {
 
   return {
     ...reads(query),
+    ...instanceWrites(query),
 
     insert: async machine => {
       await query.run(INSERT, ...valuesOf(machine), machine.id)
@@ -86,8 +89,10 @@ export function writes(query: Query): Writes {
     },
 
     fold: async (from, into) => {
-      for (const table of ['events', 'orders', 'aliases'])
+      for (const table of ['events', 'orders', 'aliases', 'holds', 'instances'])
         await query.run(`UPDATE ${table} SET machine = ? WHERE machine = ?`, into, from)
+      await query.run('UPDATE OR IGNORE tags SET resource = ? WHERE resource = ?', into, from)
+      await query.run('DELETE FROM tags WHERE resource = ?', from)
       await query.run('DELETE FROM machines WHERE id = ?', from)
       await query.run('INSERT INTO aliases (id, machine) VALUES (?, ?)', from, into)
     },
@@ -95,7 +100,11 @@ export function writes(query: Query): Writes {
     forgetObserved: async count => {
       const { changes } = await query.run(
         `DELETE FROM machines WHERE id IN
-           (SELECT id FROM machines WHERE state = 'seen' ORDER BY last_seen LIMIT ?)`,
+           (SELECT id FROM machines WHERE state = 'seen' AND profile IS NULL
+             AND NOT EXISTS (SELECT 1 FROM holds WHERE machine = machines.id)
+             AND NOT EXISTS (SELECT 1 FROM instances WHERE machine = machines.id)
+             AND NOT EXISTS (SELECT 1 FROM tags WHERE resource = machines.id)
+           ORDER BY last_seen LIMIT ?)`,
         count,
       )
       return changes
