@@ -32,12 +32,13 @@ export function createBootScripts({ url, scoutArguments, templates, inventory, m
     async decide(report) {
       const owner = await macOf(report.address)
       if (owner && owner !== report.mac) return impostor(report, owner)
-      const { machine, target, scoutToken } = await inventory.booted(report)
+      const boot = await inventory.booted(report)
+      const { machine, target } = boot
       const { id, name, state } = machine
       const common = { id, name, state, handover: handover(machine.localBoot, firmwareOf(report)) }
       if (target === 'disk') return { script: render('disk', common), what: `${name}: local disk` }
-      if (!scoutToken) throw new Error(`the inventory sends ${id} into the scout without a token`)
-      const scout = { ...common, mac: report.mac, token: scoutToken, arguments: scoutArguments }
+      if (!boot.scoutToken) throw new Error(`the inventory sends ${id} into the scout without a token`)
+      const scout = { ...common, mac: report.mac, token: boot.scoutToken, arguments: scoutArguments }
       return { script: render('scout', scout), what: `${name}: scout` }
     },
   }

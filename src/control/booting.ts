@@ -1,35 +1,35 @@
-import { createHash } from 'node:crypto'
 import { keysOf, score } from '../core/identity.js'
-import { BOOT_TARGET, type Machine } from '../core/machine.js'
+import type { Machine } from '../core/machine.js'
 import { identityOfReport, withReport } from '../core/observed.js'
 import { recognise } from '../core/recognise.js'
 import type { IpxeReport } from '../core/sighting.js'
 import { type Act, createMachine, foldInto } from './act.js'
+import { bootingOf } from './handingOut.js'
 import type { Boot } from './inventory.js'
-
-const TOKEN_BYTES = 16
-
-/** Tokens are random, so a plain hash keeps them as secret as a slow one would. */
-export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
+import { jobOf } from './jobs.js'
+import type { LifeRules } from './phases.js'
+import { hashOf, newToken } from './tokens.js'
 
 /** iPXE asks for its script: whose machine is it, and where does it boot? */
-export async function boot(act: Act, report: IpxeReport): Promise<Boot> {
+export async function boot(act: Act, rules: LifeRules, report: IpxeReport): Promise<Boot> {
   const machine = await machineOf(act, report)
-  const target = BOOT_TARGET[machine.state]
   await act.tx.save(machine)
+  const booting = await bootingOf(act, rules, machine)
+  const { target } = booting
   await act.note(machine.id, 'netbooted', `asked what to boot: ${target} (${described(machine)})`, {
     mac: report.mac,
     address: report.address,
     target,
   })
   await endReboot(act, machine)
-  if (target === 'disk') {
-    await act.tx.setToken(machine.id, null) // whoever holds the old one is not running any more
-    return { machine, target }
+  if (target === 'scout') {
+    const scoutToken = newToken(act.random)
+    await act.tx.setToken(machine.id, hashOf(scoutToken))
+    return { machine, target, scoutToken }
   }
-  const scoutToken = act.random(TOKEN_BYTES).toString('hex')
-  await act.tx.setToken(machine.id, hashOf(scoutToken))
-  return { machine, target, scoutToken }
+  await act.tx.setToken(machine.id, null) // whoever holds the old one is not running any more
+  if (target === 'disk') return { machine, target }
+  return { machine, target, job: await jobOf(act, machine, booting.given) }
 }
 
 async function machineOf(act: Act, report: IpxeReport): Promise<Machine> {

@@ -1,9 +1,18 @@
-import type { Instance, Tags, Wipe } from '../core/instance.js'
+import { INSTANCE_FIELDS, instanceFields, matches, parseFilters } from '../core/filter.js'
+import type { Instance, InstanceRecord, Tags, Wipe } from '../core/instance.js'
 import type { InstanceView, ReservationView, ReserveRequest, RunRequest } from '../core/instanceView.js'
 import type { Machine } from '../core/machine.js'
 import type { Profile } from '../core/profile.js'
-import type { Refusal } from '../core/refusal.js'
+import { isRefusal, type Refusal } from '../core/refusal.js'
+import type { Store } from '../io/store.js'
 import type { Mac } from '../wire/mac.js'
+import type { Commits } from './commits.js'
+import { reservationViews, viewOf } from './instanceViews.js'
+import { type RebootNode, reboot } from './rebooting.js'
+import { release, reserve } from './reserving.js'
+import { planRun, type RunParts, run } from './running.js'
+import { tag, untag } from './tagging.js'
+import { retry, terminate } from './terminating.js'
 
 /** Which instances a command means: those named, or all of one user. */
 export type Chosen = { readonly instances?: readonly string[] /* ids or names */; readonly user?: string }
@@ -12,7 +21,10 @@ export type Chosen = { readonly instances?: readonly string[] /* ids or names */
 export interface Instances {
   run(request: RunRequest): Promise<ReservationView | Refusal>
   reserve(request: ReserveRequest): Promise<ReservationView | Refusal>
-  /** Frees machines that are held and carry no instance; those of a user, or those named. */
+  /**
+   * Frees machines that are held and carry no instance: all of a user, or those named, of the user's when both are
+   * given. The `systems` of the answer are those that were freed.
+   */
   release(chosen: { systems?: readonly string[]; user?: string }): Promise<ReservationView[] | Refusal>
   terminate(chosen: Chosen & { wipe?: Wipe; powerOff?: boolean }): Promise<InstanceView[] | Refusal>
   retry(chosen: Chosen): Promise<InstanceView[] | Refusal>
@@ -33,6 +45,7 @@ export type Peer = { readonly address: string; readonly mac?: Mac }
 
 /** What a token stands for: one hand-out of the installer to one machine. */
 export type Job = {
+  readonly task: 'install' | 'wipe' // a wipe is of the instance's disk, as its `wipe` says
   readonly instance: Instance
   readonly machine: Machine // with facts
   readonly profile: Profile // as it was when the instance was made
@@ -65,3 +78,58 @@ export interface InstallJobs {
   /** The first call pins the host keys; the same call again changes nothing; another one is refused. */
   phoneHome(token: string, call: PhoneHome, peer: Peer): Promise<Instance | Refusal>
 }
+
+export type InstanceOptions = RunParts & {
+  readonly store: Store
+  readonly commits: Commits
+  readonly rebootNode: RebootNode
+  readonly now: () => Date
+}
+
+/** Terminated instances are shown for this long. */
+const REMEMBERED_MS = 60 * 60_000
+
+export function createInstances(options: InstanceOptions): Instances {
+  const { store, commits, rules, now } = options
+  const { commit } = commits
+
+  return {
+    run: async request => {
+      const plan = await planRun(options, request)
+      return isRefusal(plan) ? plan : commit(act => run(act, rules, plan), 'synced')
+    },
+    reserve: request => commit(act => reserve(act, request), 'synced'),
+    release: chosen => commit(act => release(act, chosen), 'synced'),
+    terminate: chosen => commit(act => terminate(act, rules, chosen), 'synced'),
+    retry: chosen => commit(act => retry(act, rules, chosen), 'synced'),
+    reboot: chosen => reboot(options, chosen),
+
+    list: async ({ user, filter = [] }) => {
+      const filters = parseFilters(filter, INSTANCE_FIELDS)
+      if (isRefusal(filters)) return filters
+      const endedAfter = new Date(now().getTime() - REMEMBERED_MS)
+      const instances = await store.instances({ endedAfter, ...(user === undefined ? {} : { user }) })
+      const wanted = instances.filter(instance => matches(filters, fieldsOf(instance)))
+      const mine = (await store.held()).filter(held => user === undefined || held.user === user)
+      const shown = new Set<string>(wanted.map(({ reservation }) => reservation))
+      const held = mine.filter(({ reservation }) => filters.length === 0 || shown.has(reservation))
+      return reservationViews(store, wanted, held)
+    },
+
+    find: async idOrName => {
+      const instance = await store.findInstance(idOrName)
+      return instance && viewOf(instance)
+    },
+
+    console: async idOrName => {
+      const instance = await store.findInstance(idOrName)
+      return instance && store.instanceLog(instance.id)
+    },
+
+    tag: (resources, tags) => commit(act => tag(act, resources, tags), 'synced'),
+    untag: (resources, keys) => commit(act => untag(act, resources, keys), 'synced'),
+  }
+}
+
+const fieldsOf = (instance: InstanceRecord) =>
+  instanceFields(instance, { name: instance.system, group: instance.group })

@@ -1,24 +1,23 @@
 import type { Logger } from 'pino'
 import { isOwnMac } from '../core/badValues.js'
+import { destinationOf } from '../core/destination.js'
 import type { Event } from '../core/events.js'
 import type { Facts } from '../core/facts.js'
-import {
-  BOOT_TARGET,
-  type BootTarget,
-  type Machine,
-  type MachineEvent,
-  type MachineId,
-} from '../core/machine.js'
+import type { BootTarget, Machine, MachineEvent, MachineId } from '../core/machine.js'
 import { BOOT_DISK, type GivenOrder, type Order } from '../core/order.js'
-import type { Refusal } from '../core/refusal.js'
+import { type Refusal, refuse } from '../core/refusal.js'
 import type { IpxeReport, Sighting } from '../core/sighting.js'
 import type { Store } from '../io/store.js'
-import { type Act, act, type Random, step } from './act.js'
-import { boot, hashOf } from './booting.js'
+import type { Act } from './act.js'
+import { boot } from './booting.js'
+import type { Changed, Commits } from './commits.js'
+import { orderFor } from './handingOut.js'
 import type { Job } from './instances.js'
-import { type Change, change, finish, give, inapplicable, lookUp, unknown } from './owning.js'
+import { apply, type Change, change, finish, give, lookUp, unknown } from './owning.js'
+import type { LifeRules } from './phases.js'
 import { recordFacts } from './recording.js'
 import { createWaiting, see } from './sightings.js'
+import { hashOf } from './tokens.js'
 
 /**
  * The answer to iPXE: the machine, what it boots and, for the scout, its token (32 hex digits); for an installer with a
@@ -49,7 +48,8 @@ export interface Inventory {
   scoutOf(token: string): Promise<Machine | undefined>
   /** `machine` comes from {@link scoutOf}; the answer may be another one, when the facts prove it to be. */
   recordFacts(machine: Machine, facts: Facts, address: string): Promise<Machine | Refusal>
-  nextOrder(id: MachineId): Promise<Order | undefined>
+  /** For the scout that holds this token. An order to install or to wipe is handed out by being answered. */
+  nextOrder(id: MachineId, scoutToken: string): Promise<Order | undefined>
   /** False when there is no such order left. */
   orderDone(id: MachineId, order: number): Promise<boolean>
   giveOrder(idOrName: string, kind: GivenOrder): Promise<Order | Refusal>
@@ -63,54 +63,31 @@ export interface Inventory {
   /** For the status page: how many sightings were dropped. */
   counters(): Record<string, number>
   /** Called after every change that was written; returns what ends it. */
-  onChange(listener: (what: { machine?: MachineId }) => void): () => void
+  onChange(listener: Changed): () => void
 }
 
 export type InventoryOptions = {
   store: Store
+  commits: Commits
+  rules: LifeRules
+  /** Whether there is a profile of that name. */
+  isProfile: (name: string) => Promise<boolean>
   log: Logger
   now: () => Date
-  random: Random
-  eventsKept: number
 }
 
 const FLUSH_MS = 200
 const FLUSH_BATCH = 128 // in one transaction: a machine that boots waits for the one before it
-const PRUNE_EVERY = 256 // events
-const PRUNE_BATCH = 1_000
 
-export function createInventory({ store, log, now, random, eventsKept }: InventoryOptions): Inventory {
-  const listeners = new Set<(what: { machine?: MachineId }) => void>()
+export function createInventory({ store, commits, rules, isProfile, log, now }: InventoryOptions): Inventory {
+  const { commit } = commits
   const waiting = createWaiting()
   let timer: NodeJS.Timeout | undefined
-  let unpruned = PRUNE_EVERY // the last run may have left more than this one keeps
-  let pruning = Promise.resolve()
-
-  const commit = async <T>(work: (act: Act) => Promise<T>, durability?: 'synced'): Promise<T> => {
-    const { result, noted } = await store.transaction(async tx => {
-      const one = act(tx, now(), random)
-      return { result: await work(one), noted: one.noted }
-    }, durability)
-    for (const { machine, kind, text } of noted) log.info({ machine, event: kind }, text)
-    for (const machine of new Set(noted.map(event => event.machine)))
-      for (const listener of listeners) listener({ machine })
-    unpruned += noted.length
-    if (unpruned >= PRUNE_EVERY)
-      pruning = prune().catch(error => log.error({ err: error }, 'old events stay'))
-    return result
-  }
-
-  const prune = async () => {
-    unpruned = 0
-    let removed = 0
-    do removed = await store.transaction(tx => tx.pruneEvents(eventsKept, PRUNE_BATCH))
-    while (removed === PRUNE_BATCH)
-  }
 
   const flush = async () => {
     clearTimeout(timer)
     timer = undefined
-    await pruning
+    await commits.settled()
     if (waiting.empty()) return
     const { sightings, alive } = waiting.takeAll()
     for (let from = 0; from < sightings.length; from += FLUSH_BATCH)
@@ -149,7 +126,7 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
       const seen = waiting.takeOf(report.mac)
       return commit(async act => {
         for (const sighting of seen) await see(act, sighting)
-        return boot(act, report)
+        return boot(act, rules, report)
       })
     },
 
@@ -161,13 +138,17 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
         return own ? recordFacts(act, own, facts, address) : unknown(id)
       }),
 
-    nextOrder: async id => {
+    nextOrder: async (id, scoutToken) => {
       const machine = await store.brief(id)
       if (!machine) return undefined
       waiting.alive(machine.id, now())
       writeBehind()
       const order = await store.openOrder(machine.id)
-      return order ?? (BOOT_TARGET[machine.state] === 'disk' ? BOOT_DISK : undefined)
+      if (order) return order
+      if (!machine.instance) return destinationOf(machine, undefined) === 'disk' ? BOOT_DISK : undefined
+      return waits(machine)
+        ? undefined
+        : commit(act => orderFor(act, rules, machine.id, scoutToken), 'synced')
     },
 
     orderDone: (id, order) =>
@@ -185,15 +166,12 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
     list: () => store.list(),
     find: idOrName => lookUp(store, idOrName),
 
-    apply: (idOrName, event) =>
-      owned(idOrName, async (act, machine) => {
-        const moved = await step(act, machine, event)
-        if (!moved) return inapplicable(machine, event)
-        await act.tx.save(moved)
-        return moved
-      }),
+    apply: (idOrName, event) => owned(idOrName, (act, machine) => apply(act, machine, event)),
 
-    change: (idOrName, wanted) => owned(idOrName, (act, machine) => change(act, machine, wanted)),
+    change: async (idOrName, wanted) =>
+      wanted.profile && !(await isProfile(wanted.profile))
+        ? refuse('not-found', `there is no profile ${wanted.profile}: describe-profiles lists them`)
+        : owned(idOrName, (act, machine) => change(act, machine, wanted)),
 
     events: async ({ after, limit, machine }) => {
       const range = { limit, ...(after === undefined ? {} : { after }) }
@@ -202,9 +180,9 @@ export function createInventory({ store, log, now, random, eventsKept }: Invento
       return found ? store.events({ ...range, machine: found.id }) : []
     },
 
-    onChange: listener => {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: commits.onChange,
   }
 }
+
+/** Looked at without a transaction: nothing will come of it until its instance changes. */
+const waits = ({ instance }: Machine) => instance?.phase === 'failed' && !instance.installed

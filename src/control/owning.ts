@@ -1,16 +1,18 @@
+import { type Derived, derivedOrder, destinationOf } from '../core/destination.js'
+import { STATE_OF } from '../core/instance.js'
 import type { LocalBoot, Machine, MachineEvent } from '../core/machine.js'
-import { BOOT_TARGET, NEXT } from '../core/machine.js'
+import { NEXT } from '../core/machine.js'
 import { whyNotGroup, whyNotLocalBoot, whyNotName } from '../core/naming.js'
-import { BOOT_DISK, type GivenOrder, type Order } from '../core/order.js'
+import { DERIVED_ID, type GivenOrder, type Order } from '../core/order.js'
 import { type Refusal, refuse } from '../core/refusal.js'
 import type { Reads } from '../io/store.js'
 import { parseMac } from '../wire/mac.js'
-import type { Act } from './act.js'
+import { type Act, step } from './act.js'
 
 /** What the owner asks of a machine: names, orders, and why not. */
 
 /** The owner's choices for a machine; what is absent stays. */
-export type Change = { group?: string; name?: string; localBoot?: LocalBoot }
+export type Change = { group?: string; name?: string; localBoot?: LocalBoot; profile?: string /* '': none */ }
 
 /** By id, former id or name, else by MAC; with facts. */
 export async function lookUp(store: Reads, idOrName: string): Promise<Machine | undefined> {
@@ -24,7 +26,7 @@ export async function lookUp(store: Reads, idOrName: string): Promise<Machine | 
 export const unknown = (idOrName: string): Refusal =>
   refuse('not-found', `there is no machine ${idOrName.slice(0, 80)}: describe-systems lists them all`)
 
-export function inapplicable({ name, state }: Machine, event: MachineEvent): Refusal {
+function inapplicable({ name, state }: Machine, event: MachineEvent): Refusal {
   const possible = Object.keys(NEXT[state]).filter(event => event !== 'facts')
   return refuse(
     'conflict',
@@ -45,18 +47,48 @@ export async function change(act: Act, machine: Machine, wanted: Change): Promis
       'conflict',
       `${holder.id} is called ${name} already: choose another name, or rename that one first`,
     )
-  const changed: Machine = { ...machine, ...wanted }
-  const differences = (['name', 'group', 'localBoot'] as const)
+  const { profile: own, ...kept } = { ...machine, ...wanted }
+  const changed: Machine = own ? { ...kept, profile: own } : kept
+  const differences = (['name', 'group', 'localBoot', 'profile'] as const)
     .filter(field => machine[field] !== changed[field])
-    .map(field => `${field}: ${machine[field]} -> ${changed[field]}`)
+    .map(field => `${field}: ${machine[field] ?? 'none'} -> ${changed[field] ?? 'none'}`)
   if (differences.length === 0) return machine
   await act.tx.save(changed)
   await act.note(machine.id, 'changed', differences.join('; '))
   return changed
 }
 
+/** Neither is done to a machine whose disk may be written to at any moment. */
+const KEEPS_AWAY: readonly MachineEvent[] = ['protect', 'disable-netboot']
+
+/** One event of the machine's life. */
+export async function apply(act: Act, machine: Machine, event: MachineEvent): Promise<Machine | Refusal> {
+  const busy = KEEPS_AWAY.includes(event) && workOn(machine)
+  if (busy) return refuse('conflict', `${machine.name} ${busy}, so ${event} is not possible now`)
+  const moved = await step(act, machine, event)
+  if (!moved) return inapplicable(machine, event)
+  await act.tx.save(moved)
+  return moved
+}
+
+/** What an instance does with the machine; undefined when it only carries it. */
+function workOn({ instance }: Machine): string | undefined {
+  if (!instance || instance.phase === 'terminated') return undefined
+  const state = STATE_OF[instance.phase]
+  if (state === 'pending') return `is being installed (${instance.id}): terminate-instances ends that`
+  return state === 'shutting-down' ? `is being freed (${instance.id})` : undefined
+}
+
 export async function give(act: Act, machine: Machine, kind: GivenOrder): Promise<Order | Refusal> {
-  if (BOOT_TARGET[machine.state] === 'disk')
+  const busy = workOn(machine)
+  if (busy) return refuse('conflict', `${machine.name} ${busy}; it takes no orders meanwhile`)
+  const instance = await act.tx.liveInstance(machine.id)
+  if (instance?.phase === 'running')
+    return refuse(
+      'conflict',
+      `${machine.name} runs ${instance.id}: reboot-instances reboots that, and only a machine in the scout takes orders`,
+    )
+  if (destinationOf(machine, instance) === 'disk')
     return refuse('conflict', `${machine.name} is ${machine.state}: only a machine in the scout takes orders`)
   const given = await act.tx.openOrder(machine.id, kind)
   if (given) return given
@@ -67,10 +99,22 @@ export async function give(act: Act, machine: Machine, kind: GivenOrder): Promis
 
 /** The scout says that it is about to do it. */
 export async function finish(act: Act, machine: Machine, order: number): Promise<boolean> {
-  const fromState = order === BOOT_DISK.id && BOOT_TARGET[machine.state] === 'disk'
-  const kind = fromState ? BOOT_DISK.kind : await act.tx.closeOrder(machine.id, order, act.at)
+  if (order === DERIVED_ID) return finishDerived(act, machine)
+  const kind = await act.tx.closeOrder(machine.id, order, act.at)
   if (!kind) return false
-  const text = fromState ? 'leaves the scout for its own disk' : `${kind} (order ${order}): the scout does it`
-  await act.note(machine.id, 'order-done', text, { order })
+  await act.note(machine.id, 'order-done', `${kind} (order ${order}): the scout does it`, { order })
+  return true
+}
+
+const LEAVES: Partial<Record<Derived, string>> = {
+  'boot-disk': 'leaves the scout for its own disk',
+  reboot: 'reboots into its installer',
+}
+
+async function finishDerived(act: Act, machine: Machine): Promise<boolean> {
+  const derived = derivedOrder(machine, await act.tx.liveInstance(machine.id))
+  if (!derived) return false
+  const leaves = LEAVES[derived]
+  if (leaves) await act.note(machine.id, 'order-done', leaves, { order: DERIVED_ID })
   return true
 }

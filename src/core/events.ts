@@ -8,6 +8,8 @@ export const EVENT_KINDS = [
   'facts-changed',
   'state',
   'changed', // name, group or local boot set by the owner
+  'held', // reserved for somebody, or given back
+  'instance', // its instance came into another phase, or why it does not
   'order',
   'order-done',
   'merged', // this record and another are one machine

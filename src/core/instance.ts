@@ -1,4 +1,5 @@
 import type { MachineId } from './machine.js'
+import type { Profile } from './profile.js'
 
 /** `i-` and twelve hex digits. */
 export type InstanceId = string & { readonly __instanceId: true }
@@ -114,6 +115,38 @@ export type Instance = {
   readonly wipe: Wipe // when it is terminated
   readonly powerOff: boolean // when it is freed
   readonly tags: Tags
+}
+
+/** An instance with what the daemon keeps beside it. */
+export type InstanceRecord = Instance & {
+  readonly system: string // its machine's name
+  readonly group: string // its machine's group
+  readonly snapshot: Profile // as it was when the instance was made
+  readonly touched: boolean // the installer had permission to write to the disk
+  readonly tries: number // reboots over SSH, to get the machine back into the scout
+  readonly nextTry?: Date
+}
+
+export type Reservation = {
+  readonly id: ReservationId
+  readonly user: string
+  readonly at: Date
+  readonly clientToken?: string
+}
+
+/** What a token allows: installing the machine, wiping its disk, or phoning home from the new system. */
+export type Task = 'install' | 'wipe' | 'phone'
+
+/** One token, as it is kept. Of each instance one of `phone` is current, and one of the others. */
+export type HandOut = {
+  readonly hash: string
+  readonly instance: InstanceId
+  readonly task: Task
+  readonly address?: string // that it was handed to
+  readonly scout?: string // hash of the token of the scout that it was handed to
+  readonly at: Date
+  readonly used: boolean
+  readonly current: boolean
 }
 
 /** What an instance's machine is given when it netboots. `installer` leads into the scout for images. */

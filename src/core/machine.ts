@@ -1,5 +1,6 @@
 import type { Mac } from '../wire/mac.js'
 import type { Facts } from './facts.js'
+import type { InstanceId, Phase, ReservationId, Tags } from './instance.js'
 
 /** A machine's own immutable id: `m-` and twelve hex digits. Made once, at the first packet. */
 export type MachineId = string & { readonly __machineId: true }
@@ -67,9 +68,23 @@ export type Machine = {
   readonly cores?: number // of the first processor until the facts tell them all
   readonly memory?: number // bytes
   readonly disks?: readonly DiskSize[]
+  readonly profile?: string // what it is installed with, unless the owner names another
+  readonly tags?: Tags
+  readonly hold?: Hold
+  readonly instance?: Occupant
   readonly facts?: Facts // only where one machine is asked for: lists go without
   readonly firstSeen: Date
   readonly lastSeen: Date
 }
+
+/** Whom a machine is reserved for. */
+export type Hold = { readonly reservation: ReservationId; readonly user: string }
+
+/** A machine's instance that is not terminated; there is at most one. */
+export type Occupant = { readonly id: InstanceId; readonly phase: Phase; readonly installed: boolean }
+
+/** Whether anybody may have it. */
+export const isFree = ({ state, hold, instance }: Machine): boolean =>
+  state === 'discovered' && !hold && !instance
 
 export type DiskSize = { readonly name: string; readonly size: number /* bytes */ }

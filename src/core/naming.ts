@@ -3,7 +3,8 @@ import { LOCAL_BOOTS, type LocalBoot } from './machine.js'
 
 /** A host name label: RFC 1123 section 2.1, lower case. */
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-const LOOKS_LIKE_ID = /^m-[0-9a-f]{12}$/
+const LOOKS_LIKE_ID = /^[mir]-[0-9a-f]{12}$/
+const USER = /^[^\s\p{Cc}]{1,64}$/u
 
 export const DEFAULT_GROUP = 'default'
 
@@ -13,9 +14,14 @@ export const defaultName = (mac: Mac, attempt: number): string =>
 
 /** Why it cannot be a machine's name; undefined when it can. */
 export const whyNotName = (name: string): string | undefined =>
-  LOOKS_LIKE_ID.test(name)
-    ? `"${name}" looks like a machine's id: choose another name`
-    : whyNotLabel('name', name)
+  LOOKS_LIKE_ID.test(name) ? `"${name}" looks like an id: choose another name` : whyNotLabel('name', name)
+
+/** An instance's name is its host name. */
+export const whyNotInstanceName = whyNotName
+
+/** Whoever runs instances: any word that the owner likes. */
+export const whyNotUser = (user: string): string | undefined =>
+  USER.test(user) ? undefined : 'a user is one word of at most 64 characters'
 
 export const whyNotGroup = (group: string): string | undefined => whyNotLabel('group', group)
 

@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir } from 'node:fs/promises'
 import type { Config } from '../config.js'
 import { type BootFiles, openBootFiles } from '../control/bootFiles.js'
-import type { InstallJobs } from '../control/instances.js'
+import { createCommits } from '../control/commits.js'
+import { createInstallJobs } from '../control/installJobs.js'
+import { createInstances, type InstallJobs, type Instances } from '../control/instances.js'
 import { createInventory, type Inventory } from '../control/inventory.js'
-import { refuse } from '../core/refusal.js'
+import type { LifeRules } from '../control/phases.js'
 import { openApiToken } from '../io/apiToken.js'
+import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Log } from '../io/log.js'
 import { type Media, openMedia } from '../io/media.js'
+import { openProfiles, type Profiles } from '../io/profiles.js'
 import { openSshKey, type SshKey } from '../io/sshKey.js'
 import { openStore } from '../io/store.js'
 import type { Keep } from './parts.js'
@@ -15,41 +19,53 @@ import type { Keep } from './parts.js'
 /** What outlives the daemon: everything under the state directory. */
 export type State = {
   inventory: Inventory
+  instances: Instances
   jobs: InstallJobs
+  profiles: Profiles
   files: BootFiles
   media: Media
   token: string
   sshKey: SshKey
 }
 
-export async function openState({ stateDir, eventsKept }: Config, log: Log, keep: Keep): Promise<State> {
+export async function openState(config: Config, log: Log, keep: Keep): Promise<State> {
+  const { stateDir, eventsKept } = config
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
   await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK)
   const store = keep('store', await openStore(stateDir, log.area('inventory')))
   const now = () => new Date()
+  const rules = rulesOf(config, now())
+  const commits = createCommits({ store, log: log.area('inventory'), now, random: randomBytes, eventsKept })
+  const profiles = openProfiles({ folder: config.profilesDir, log: log.area('install') })
+  const media = openMedia(stateDir)
   const inventory = createInventory({
-    store,
-    log: log.area('inventory'),
-    now,
-    random: randomBytes,
-    eventsKept,
+    ...{ store, commits, rules, now, log: log.area('inventory') },
+    isProfile: async name => (await profiles.find(name)) !== undefined,
   })
   keep('inventory', { close: () => inventory.flush() })
+  const sshKey = await openSshKey(stateDir)
+  const instances = createInstances({
+    ...{ store, commits, rules, now, profiles, media },
+    ownerKeys: () => readAuthorizedKeys(config.authorizedKeys),
+    rebootNode: async ({ address }) => {
+      throw new Error(`there is no way to reach ${address}`)
+    },
+  })
   return {
-    inventory,
-    jobs: NO_JOBS,
+    ...{ inventory, instances, profiles, media, sshKey },
+    jobs: createInstallJobs({ commits, rules, log: log.area('install') }),
     files: openBootFiles(stateDir),
-    media: openMedia(stateDir),
     token: await openApiToken(stateDir),
-    sshKey: await openSshKey(stateDir),
   }
 }
 
-const unknown = async () => refuse('forbidden', 'unknown token')
-const NO_JOBS: InstallJobs = {
-  answers: unknown,
-  finish: unknown,
-  report: unknown,
-  log: unknown,
-  phoneHome: unknown,
-}
+const rulesOf = (c: Config, started: Date): LifeRules => ({
+  attempts: c.installAttempts,
+  deadlines: {
+    reserved: c.deadlineReserved,
+    starting: c.deadlineStarting,
+    installing: c.deadlineInstalling,
+    installed: c.deadlineInstalled,
+  },
+  started,
+})

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import pino from 'pino'
 import type { Test } from 'tap'
+import { createCommits } from '../../src/control/commits.js'
 import { createInventory } from '../../src/control/inventory.js'
 import { type Facts, factsSchema } from '../../src/core/facts.js'
 import { isRefusal, type Refusal } from '../../src/core/refusal.js'
@@ -33,17 +34,23 @@ export function repeatable(seed = 'muster') {
 
 export async function inventoryIn(
   t: Test,
-  { stateDir = t.testdir(), eventsKept = 10_000, seed = 'muster' } = {},
+  { stateDir = t.testdir(), eventsKept = 10_000, seed = 'muster', at = AT } = {},
 ) {
-  let time = AT.getTime()
+  let time = at.getTime()
   const store = await openStore(stateDir, quiet)
   const now = () => new Date(time++)
-  const inventory = createInventory({ store, log: quiet, now, random: repeatable(seed), eventsKept })
+  const pass = (seconds: number) => {
+    time += seconds * 1000
+  }
+  const rules = { attempts: 3, deadlines: {}, started: at }
+  const commits = createCommits({ store, log: quiet, now, random: repeatable(seed), eventsKept })
+  const isProfile = async (name: string) => name === 'debian-12-image'
+  const inventory = createInventory({ store, commits, rules, isProfile, log: quiet, now })
   const close = async () => {
     await inventory.flush()
     await store.close()
   }
-  return { inventory, store, stateDir, close, now }
+  return { inventory, store, commits, rules, stateDir, close, now, pass }
 }
 
 export const sighting = (mac: Mac, more: Partial<Sighting> = {}): Sighting => ({

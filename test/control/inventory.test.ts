@@ -162,7 +162,7 @@ t.test('identity', async t => {
     t.equal((await inventory.scoutOf(scoutToken))?.id, old.id)
     await inventory.giveOrder(old.id, 'reboot')
     t.match(
-      await inventory.nextOrder(scout.id),
+      await inventory.nextOrder(scout.id, scoutToken),
       { kind: 'reboot' },
       'its long poll goes on under the former id',
     )
@@ -296,26 +296,30 @@ t.test('tokens', async t => {
 t.test('orders', async t => {
   const { inventory, close } = await inventoryIn(t)
   const { id } = await discovered(inventory, facts([M1]))
-  t.equal(await inventory.nextOrder(id), undefined)
+  t.equal(await inventory.nextOrder(id, ''), undefined)
   const woken: unknown[] = []
   const unsubscribe = inventory.onChange(what => woken.push(what))
   const order = granted(await inventory.giveOrder(id, 'power-off'))
   t.same(woken, [{ machine: id }], 'a long poll wakes')
   unsubscribe()
   t.same(await inventory.giveOrder(id, 'power-off'), order, 'given twice is given once')
-  t.same(await inventory.nextOrder(id), order)
-  t.same(await inventory.nextOrder(id), order, 'kept until done')
+  t.same(await inventory.nextOrder(id, ''), order)
+  t.same(await inventory.nextOrder(id, ''), order, 'kept until done')
   t.equal(await inventory.orderDone(id, order.id), true)
   t.equal(await inventory.orderDone(id, order.id), false)
-  t.equal(await inventory.nextOrder(id), undefined)
+  t.equal(await inventory.nextOrder(id, ''), undefined)
   t.equal(woken.length, 1, 'nobody listens any more')
 
   granted(await inventory.giveOrder(id, 'reboot'))
   await inventory.booted(report(M1))
-  t.equal(await inventory.nextOrder(id), undefined, 'a machine that netboots has rebooted')
+  t.equal(await inventory.nextOrder(id, ''), undefined, 'a machine that netboots has rebooted')
 
   granted(await inventory.apply(id, 'disable-netboot'))
-  t.same(await inventory.nextOrder(id), { id: 0, kind: 'boot-disk' }, 'it sits in the scout and shall not')
+  t.same(
+    await inventory.nextOrder(id, ''),
+    { id: 0, kind: 'boot-disk' },
+    'it sits in the scout and shall not',
+  )
   t.equal(await inventory.orderDone(id, 0), true)
   t.match(await inventory.giveOrder(id, 'reboot'), { refused: 'conflict' }, 'nobody there to do it')
   t.equal(await inventory.orderDone(id, 99), false)

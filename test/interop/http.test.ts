@@ -7,6 +7,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { openBootFiles } from '../../src/control/bootFiles.js'
 import { createBootScripts } from '../../src/control/bootScripts.js'
+import { createCommits } from '../../src/control/commits.js'
 import { createInventory } from '../../src/control/inventory.js'
 import { openApiToken } from '../../src/io/apiToken.js'
 import { openStore } from '../../src/io/store.js'
@@ -29,7 +30,9 @@ async function start(t: Test) {
   })
   const store = await openStore(stateDir, log)
   const now = () => new Date()
-  const inventory = createInventory({ store, log, now, random: randomBytes, eventsKept: 1000 })
+  const commits = createCommits({ store, log, now, random: randomBytes, eventsKept: 1000 })
+  const rules = { attempts: 3, deadlines: {}, started: now() }
+  const inventory = createInventory({ store, commits, rules, isProfile: async () => true, log, now })
   const [files, token, closing] = [
     openBootFiles(stateDir),
     await openApiToken(stateDir),

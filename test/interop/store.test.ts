@@ -135,6 +135,6 @@ t.test('10,000 machines', async t => {
   const scout = await inventory.scoutOf(boot.scoutToken ?? '')
   if (!scout) return t.fail('no scout')
   granted(await timed('its facts', 100, () => inventory.recordFacts(scout, hardware(9_001), '192.0.2.1')))
-  await timed('a poll for orders', 50, () => inventory.nextOrder(scout.id))
+  await timed('a poll for orders', 50, () => inventory.nextOrder(scout.id, boot.scoutToken ?? ''))
   await close()
 })

@@ -62,7 +62,7 @@ export function pretendInstallJobs(profile: Profile = PROFILE) {
   let instance = INSTANCE
   const told: unknown[] = []
   const strange = () => refuse('not-found', 'no install waits for this token')
-  const job = (): Job => ({ instance, machine: machine(), profile, token: JOB_TOKEN })
+  const job = (): Job => ({ task: 'install', instance, machine: machine(), profile, token: JOB_TOKEN })
   const step = (event: InstanceEvent) => {
     const phase = after(instance.phase, event)
     if (phase === undefined) return refuse('conflict', `${event} is refused while ${instance.phase}`)

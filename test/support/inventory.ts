@@ -1,7 +1,7 @@
 import type { Inventory } from '../../src/control/inventory.js'
 import type { Event } from '../../src/core/events.js'
 import type { Machine, MachineId } from '../../src/core/machine.js'
-import type { Order } from '../../src/core/order.js'
+import type { GivenOrder, Order } from '../../src/core/order.js'
 import { refuse } from '../../src/core/refusal.js'
 import { type Mac, parseMac } from '../../src/wire/mac.js'
 
@@ -74,7 +74,7 @@ export function pretendInventory() {
     },
   }
 
-  function order(kind: Order['kind']): Order {
+  function order(kind: GivenOrder): Order {
     const given = { id: orders.length + 1, kind }
     orders.push(given)
     wake()

@@ -60,14 +60,16 @@ export function scoutRoutes({ inventory, closing, log }: ScoutRoutes): Router {
     polls.set(id, poll)
     res.once('close', () => poll.abort())
     const order = await longPoll({
-      look: () => inventory.nextOrder(id),
+      look: () => inventory.nextOrder(id, bearerToken(req) ?? ''),
       subscribe: inventory.onChange,
       concerns: change => change.machine === id,
       wait: query.value.wait * 1000,
       ended: [poll.signal, closing],
     })
     if (polls.get(id) === poll) polls.delete(id)
-    return ok(order ? { order: order.kind, id: order.id } : { order: 'wait' })
+    if (!order) return ok({ order: 'wait' })
+    const { kind, ...rest } = order
+    return ok({ order: kind, ...rest })
   }
 
   async function done(req: Request, { id }: Machine): Promise<Reply> {

@@ -1,0 +1,105 @@
+import type { Logger } from 'pino'
+import type { InstanceRecord } from '../core/instance.js'
+import { isRefusal, type Refusal } from '../core/refusal.js'
+import type { Act } from './act.js'
+import { type Admitted, admit, type Call, deny } from './admitting.js'
+import type { Commits } from './commits.js'
+import { reported } from './installReports.js'
+import type { InstallJobs, Peer, PhoneHome } from './instances.js'
+import { jobOf } from './jobs.js'
+import { type LifeRules, move } from './phases.js'
+import { hashOf, newToken } from './tokens.js'
+
+export type InstallJobOptions = { commits: Commits; rules: LifeRules; log: Logger }
+
+const LOG_LIMIT = 64 * 1024 // characters of one call
+
+export function createInstallJobs({ commits, rules, log }: InstallJobOptions): InstallJobs {
+  /** Does it for whoever holds the token, in one transaction. A refusal is logged, without the token. */
+  const withToken = async <T extends object>(
+    call: Call,
+    token: string,
+    peer: Peer,
+    work: (act: Act, admitted: Admitted) => Promise<T | Refusal>,
+  ): Promise<T | Refusal> => {
+    const answer = await commits.commit(async act => {
+      const admitted = await admit(act, rules, call, token, peer)
+      return isRefusal(admitted) ? admitted : work(act, admitted)
+    }, 'synced')
+    if (isRefusal(answer)) log.warn({ call, address: peer.address, mac: peer.mac }, `refused: ${answer.why}`)
+    return answer
+  }
+
+  return {
+    answers: (token, peer) =>
+      withToken('answers', token, peer, async (act, admitted) => {
+        await act.tx.useHandOut(admitted.handOut.hash)
+        return jobOf(act, admitted.machine, { instance: admitted.instance, token })
+      }),
+
+    finish: (token, peer) =>
+      withToken('finish', token, peer, async (act, admitted) => {
+        const phoneToken = newToken(act.random)
+        await act.tx.addHandOut({
+          ...{ hash: hashOf(phoneToken), instance: admitted.instance.id, task: 'phone', at: act.at },
+          ...{ address: peer.address, used: false, current: true },
+        })
+        const job = await jobOf(act, admitted.machine, { instance: admitted.instance, token })
+        return { ...job, phoneToken }
+      }),
+
+    report: (token, report, peer) =>
+      withToken('report', token, peer, async (act, admitted) => {
+        const told = await reported(act, rules, admitted, report)
+        const { instance } = admitted
+        return (
+          told ??
+          deny(act, instance, 'report', `"${report.stage}" is out of place: ${standing(instance)}`, peer)
+        )
+      }),
+
+    log: async (token, text, peer) => {
+      const kept = await withToken('log', token, peer, async (act, { instance }) => {
+        await act.tx.appendLog(instance.id, text.slice(-LOG_LIMIT))
+        return instance
+      })
+      return isRefusal(kept) ? kept : undefined
+    },
+
+    phoneHome: (token, call, peer) =>
+      withToken('phone-home', token, peer, async (act, { instance }) => {
+        const why = whyNotAgain(instance, call)
+        return (
+          (why === undefined && (await phonedHome(act, rules, instance, call, peer))) ||
+          deny(act, instance, 'phone-home', why ?? standing(instance), peer)
+        )
+      }),
+  }
+}
+
+const standing = ({ phase }: InstanceRecord) => `the instance is ${phase}`
+
+/** The first call pins the keys: another one with other keys comes from another system. */
+function whyNotAgain({ hostKeys }: InstanceRecord, call: PhoneHome): string | undefined {
+  if (call.hostKeys.length === 0) return 'it tells no SSH host key'
+  const same = hostKeys === undefined || sorted(hostKeys) === sorted(call.hostKeys)
+  return same ? undefined : 'it tells other SSH host keys than the first time'
+}
+
+const sorted = (keys: readonly string[]) => [...keys].sort().join('\n')
+
+async function phonedHome(
+  act: Act,
+  rules: LifeRules,
+  instance: InstanceRecord,
+  { hostName, hostKeys }: PhoneHome,
+  { address }: Peer,
+): Promise<InstanceRecord | undefined> {
+  if (instance.phase === 'running') return instance
+  const installedAt = instance.installedAt ?? act.at
+  return move(act, rules, instance, {
+    event: 'phoned-home',
+    why: `${hostName} runs at ${address}`,
+    change: { installedAt, address, hostName, hostKeys },
+  })
+}

@@ -1,0 +1,51 @@
+import type { InstanceRecord } from '../core/instance.js'
+import type { InstanceView } from '../core/instanceView.js'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
+import type { Store } from '../io/store.js'
+import { chosenOf } from './choosing.js'
+import type { Commits } from './commits.js'
+import type { Chosen } from './instances.js'
+import { viewOf } from './instanceViews.js'
+import { tell } from './phases.js'
+
+/** A node that can be reached: its address, and the host keys that it may show. */
+export type Node = { readonly address: string; readonly hostKeys: readonly string[] }
+
+/** Reboots it over SSH, as root with the daemon's key. Rejects, within a bounded time, with what went wrong. */
+export type RebootNode = (node: Node) => Promise<void>
+
+type Parts = { readonly store: Store; readonly commits: Commits; readonly rebootNode: RebootNode }
+
+export const nodeOf = ({ address, hostKeys }: InstanceRecord): Node | undefined =>
+  address === undefined || hostKeys === undefined ? undefined : { address, hostKeys }
+
+/** All that are meant, at once; the refusal names those that could not be reached. */
+export async function reboot(
+  { store, commits, rebootNode }: Parts,
+  chosen: Chosen,
+): Promise<InstanceView[] | Refusal> {
+  const found = await chosenOf(store, chosen)
+  if (isRefusal(found)) return found
+  const running = chosen.instances ? found : found.filter(({ phase }) => phase === 'running')
+  const other = running.find(instance => instance.phase !== 'running' || !nodeOf(instance))
+  if (other)
+    return refuse('conflict', `${other.id} (${other.name}) is ${other.phase}: only running ones are rebooted`)
+  const faults = await Promise.all(running.map(instance => rebootOne(instance, rebootNode)))
+  await commits.commit(async act => {
+    for (const [n, instance] of running.entries())
+      if (faults[n] === undefined) await tell(act, instance, 'rebooted by its owner')
+  })
+  const failed = faults.filter(fault => fault !== undefined)
+  return failed.length > 0 ? refuse('conflict', failed.join('; ')) : running.map(viewOf)
+}
+
+async function rebootOne(instance: InstanceRecord, rebootNode: RebootNode): Promise<string | undefined> {
+  const node = nodeOf(instance)
+  if (!node) return `${instance.name} never phoned home`
+  try {
+    await rebootNode(node)
+    return undefined
+  } catch (error) {
+    return `cannot reboot ${instance.name}: ${(error as Error).message}`
+  }
+}

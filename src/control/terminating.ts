@@ -1,0 +1,96 @@
+import { chooseDisk } from '../core/diskChoice.js'
+import type { InstanceRecord, Wipe } from '../core/instance.js'
+import type { InstanceView } from '../core/instanceView.js'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
+import type { Act } from './act.js'
+import { chosenOf } from './choosing.js'
+import { free } from './freeing.js'
+import type { Chosen } from './instances.js'
+import { viewOf } from './instanceViews.js'
+import { type LifeRules, move } from './phases.js'
+
+/** The end of an instance, and its second life. */
+
+export type Termination = Chosen & { readonly wipe?: Wipe; readonly powerOff?: boolean }
+
+export async function terminate(
+  act: Act,
+  rules: LifeRules,
+  wanted: Termination,
+): Promise<InstanceView[] | Refusal> {
+  const chosen = await chosenOf(act.tx, wanted)
+  if (isRefusal(chosen)) return chosen
+  const kept = await protectedOf(act, chosen)
+  if (kept) return kept
+  const views: InstanceView[] = []
+  for (const instance of chosen) views.push(viewOf(await terminateOne(act, rules, instance, wanted)))
+  return views
+}
+
+async function protectedOf(act: Act, chosen: readonly InstanceRecord[]): Promise<Refusal | undefined> {
+  for (const { id, machine, phase } of chosen) {
+    const { state, name } = (await act.tx.brief(machine)) ?? {}
+    if (state === 'protected' && phase !== 'terminated')
+      return refuse('conflict', `${id} is on ${name}, which is protected: unprotect-system first`)
+  }
+  return undefined
+}
+
+async function terminateOne(
+  act: Act,
+  rules: LifeRules,
+  instance: InstanceRecord,
+  { wipe = instance.wipe, powerOff = instance.powerOff }: Termination,
+): Promise<InstanceRecord> {
+  if (instance.phase === 'terminated') return instance
+  const { reason: _, nextTry: __, ...rest } = instance
+  const again = instance.phase === 'shutting-down' && wipe === instance.wipe
+  if (!again) await act.tx.endHandOuts(instance.id) // nothing that is under way may go on writing
+  const reachable = instance.address !== undefined && instance.hostKeys !== undefined
+  const change = { wipe, powerOff, attempts: 0, tries: 0, ...(reachable && { nextTry: act.at }) }
+  const why = `given back by its owner, wipe ${wipe}`
+  const ending = await move(act, rules, rest, { event: 'terminate', why, change })
+  if (!ending) return instance
+  if (await act.tx.wasHandedOut(instance.id)) return ending
+  return (await free(act, rules, ending, 'its machine had not been told of it')) ?? ending
+}
+
+/** Starts failed installs again, on the disk that the rule picks now. */
+export async function retry(act: Act, rules: LifeRules, wanted: Chosen): Promise<InstanceView[] | Refusal> {
+  const chosen = await chosenOf(act.tx, wanted)
+  if (isRefusal(chosen)) return chosen
+  const failed = wanted.instances ? chosen : chosen.filter(({ phase }) => phase === 'failed')
+  const other = failed.find(({ phase }) => phase !== 'failed')
+  if (other)
+    return refuse('conflict', `${other.id} (${other.name}) is ${other.phase}: only failed ones start again`)
+  const kept = await protectedOf(act, failed)
+  if (kept) return kept
+  const fresh: InstanceRecord[] = []
+  for (const instance of failed) {
+    const disk = await diskOf(act, instance)
+    if (isRefusal(disk)) return disk
+    fresh.push({ ...startOver(instance), disk: disk.path })
+  }
+  const views: InstanceView[] = []
+  for (const instance of fresh) {
+    await act.tx.endHandOuts(instance.id)
+    const moved = await move(act, rules, instance, {
+      event: 'retry',
+      why: 'its owner starts the install again',
+    })
+    views.push(viewOf(moved ?? instance))
+  }
+  return views
+}
+
+async function diskOf(act: Act, { machine, snapshot, system }: InstanceRecord) {
+  const facts = (await act.tx.find(machine))?.facts
+  const disk = facts ? chooseDisk(facts, snapshot.disk) : refuse('conflict', 'its hardware is not known')
+  return isRefusal(disk) ? refuse(disk.refused, `${system}: ${disk.why}`) : disk
+}
+
+function startOver(instance: InstanceRecord): InstanceRecord {
+  const { reason: _, note: __, installedAt: ___, address: ____, hostName: _____, ...rest } = instance
+  const { hostKeys: ______, ...fresh } = rest
+  return { ...fresh, attempts: 0 }
+}
