@@ -17,9 +17,9 @@ COPY src src
 RUN npm run build && npm prune --omit=dev && rm -rf node_modules/sqlite3/build/Release/obj* node_modules/sqlite3/deps
 
 FROM ${BASE}
-# mmdebstrap serves `scout build` alone; the daemon needs Node and nothing else.
+# mmdebstrap and zstd serve `scout build` and `images build` alone; the daemon needs Node and nothing else.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates debian-archive-keyring libcap2-bin mmdebstrap nodejs \
+      ca-certificates debian-archive-keyring libcap2-bin mmdebstrap nodejs zstd \
  && useradd --system --home-dir /var/lib/muster --shell /usr/sbin/nologin muster \
  && install -d -o muster -g muster -m 0700 /var/lib/muster \
  && install -m 0755 "$(readlink -f "$(command -v node)")" /usr/local/bin/muster-node \
@@ -32,6 +32,7 @@ COPY ipxe /opt/muster/ipxe
 COPY node /opt/muster/node
 COPY profiles /opt/muster/profiles
 COPY scout /opt/muster/scout
+COPY images /opt/muster/images
 RUN printf '#!/bin/sh\nexec /usr/local/bin/muster-node --max-semi-space-size=1 --max-old-space-size=256 /opt/muster/dist/cli.js "$@"\n' > /usr/local/bin/muster \
  && chmod 0755 /usr/local/bin/muster
 USER muster

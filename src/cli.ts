@@ -48,11 +48,13 @@ function addCommand(parser: Argv, words: string[], command: Command, finish: (co
     addPlain(parser, words, command, group, finish)
     return
   }
+  const members = COMMANDS.filter(other => other.name.startsWith(`${group} `))
+  if (members[0] !== command) return // the first one brought them all
   const inner = (y: Argv) => {
-    addPlain(y, words, command, name, finish)
+    for (const member of members) addPlain(y, words, member, member.name.slice(group.length + 1), finish)
     return y.demandCommand(1, `Which command of ${group}?`)
   }
-  parser.command(group, command.summary, inner)
+  parser.command(group, members.map(({ summary }) => summary).join(' '), inner)
 }
 
 function addPlain(

@@ -22,7 +22,8 @@ export type Config = Omit<Settings, keyof Lan> & Lan
 /** Where a command finds the API. `token` is absent when there is none to be found; `why` then tells. */
 export type ClientConfig = { server: string; token: string } | { server: string; token?: never; why: string }
 
-export type Dirs = Pick<Settings, 'stateDir' | 'profilesDir'>
+/** What the commands that work on the daemon's own host need of its settings. */
+export type LocalConfig = Pick<Settings, 'stateDir' | 'profilesDir' | 'mirrors'>
 export type Problems = { problems: string[] }
 export type Flags = Readonly<Record<string, unknown>>
 export type Env = Readonly<Record<string, string | undefined>>
@@ -42,11 +43,11 @@ export function loadConfig(flags: Flags, env: Env, network: Network = readNetwor
   return 'problem' in lan ? { problems: [lan.problem] } : Object.freeze({ ...settings, ...lan })
 }
 
-/** The directories alone, for what needs no more than that. */
-export function loadDirs(flags: Flags, env: Env): Dirs | Problems {
-  const { 'state-dir': stateDir, 'profiles-dir': profilesDir } = SETTINGS
-  const read = readSettings({ 'state-dir': stateDir, 'profiles-dir': profilesDir }, flags, env)
-  return 'problems' in read ? read : (read.values as Dirs)
+/** Without the LAN: a host that has none yet can build, too. */
+export function loadLocalConfig(flags: Flags, env: Env): LocalConfig | Problems {
+  const { 'state-dir': stateDir, 'profiles-dir': profilesDir, mirrors } = SETTINGS
+  const read = readSettings({ 'state-dir': stateDir, 'profiles-dir': profilesDir, mirrors }, flags, env)
+  return 'problems' in read ? read : (read.values as LocalConfig)
 }
 
 /** The same sources for the commands: on the daemon's own host they need no setting at all. */

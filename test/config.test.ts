@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { chooseLan, defaultRoutes } from '../src/config/interface.js'
-import { envName, loadClientConfig, loadConfig, loadDirs, parseConfigFile, SETTINGS } from '../src/config.js'
+import {
+  envName,
+  loadClientConfig,
+  loadConfig,
+  loadLocalConfig,
+  parseConfigFile,
+  SETTINGS,
+} from '../src/config.js'
 import { suggest } from '../src/core/suggest.js'
 import { golden } from './golden.js'
 
@@ -69,9 +76,9 @@ for (const [name, flags, env, text, want] of [
 t.test('the scout is built where the daemon looks for it', async t => {
   const config = file('state-dir: /data\ndhcp-port: 70000\n')
   const profilesDir = '/etc/muster/profiles'
-  t.same(loadDirs({ config }, {}), { stateDir: '/data', profilesDir }, 'whatever else is in the file')
-  t.same(loadDirs({ config }, { MUSTER_STATE_DIR: '/env' }), { stateDir: '/env', profilesDir })
-  t.match(problemsOf(loadDirs({ 'state-dir': 'x' }, { MUSTER_CONFIG: '/dev/null' })), [/absolute/])
+  t.match(loadLocalConfig({ config }, {}), { stateDir: '/data', profilesDir }, 'whatever else is in the file')
+  t.match(loadLocalConfig({ config }, { MUSTER_STATE_DIR: '/env' }), { stateDir: '/env', profilesDir })
+  t.match(problemsOf(loadLocalConfig({ 'state-dir': 'x' }, { MUSTER_CONFIG: '/dev/null' })), [/absolute/])
 })
 
 t.test('a file that was asked for must be there', async t =>

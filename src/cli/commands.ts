@@ -5,6 +5,7 @@ import { describeSystems } from '../commands/describeSystems.js'
 import { events } from '../commands/events.js'
 import { savePackets } from '../commands/savePackets.js'
 import { status } from '../commands/status.js'
+import { imagesBuild, imagesList } from '../local/images.js'
 import { installService } from '../local/installService.js'
 import { profilesCheck } from '../local/profiles.js'
 import { replay } from '../local/replayCommand.js'
@@ -23,6 +24,8 @@ export const COMMANDS: readonly Command[] = [
   profilesCheck,
   replay,
   scoutBuild,
+  imagesBuild,
+  imagesList,
   installService,
 ]
 

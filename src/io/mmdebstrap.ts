@@ -20,16 +20,41 @@ export type Extraction = {
   onProgress: (p: Progress) => void
 }
 
+export type Installation = {
+  suite: Suite
+  sources: readonly { url: string; suite: string; components: readonly string[] }[]
+  packages: readonly string[]
+  setup: readonly string[] // hooks before anything is unpacked
+  hooks: readonly string[] // hooks on the installed tree, which is `$1`
+  dpkgConfig: string // a file of options for dpkg
+  target: string // the tree's tar, packed as its name says
+  level: number // of zstd
+  timeoutMs: number
+  onProgress: (p: Progress) => void
+}
+
 /** Debian's own keys: a mirror is never trusted, only the archive's signature on what it serves. */
 const KEYRINGS = ['pgp', 'gpg'].map(kind => `/usr/share/keyrings/debian-archive-keyring.${kind}`)
 
 /** The lines by which mmdebstrap (1.3 to 1.5) tells its steps, and how much of the time lies before them. */
-const STEPS = [
+const EXTRACTING = [
   [/running apt-get update/, 0.02, 'reading the package lists'],
   [/downloading packages/, 0.08, 'downloading packages'],
   [/extracting archives/, 0.25, 'unpacking packages'],
   [/running --extract-hook/, 0.4, 'assembling'],
   [/running special hook: copy-out/, 0.95, 'writing'],
+] as const
+
+const INSTALLING = [
+  [/running apt-get update/, 0.02, 'reading the package lists'],
+  [/downloading packages/, 0.1, 'downloading the essential packages'],
+  [/installing essential packages/, 0.17, 'installing the essential packages'],
+  [/installing remaining packages/, 0.28, 'downloading the other packages'],
+  [/^(Selecting|Unpacking)/, 0.4, 'unpacking packages'],
+  [/^Setting up/, 0.6, 'installing packages'],
+  [/^update-initramfs: Generating/, 0.75, 'making the initrd'],
+  [/running --customize-hook/, 0.88, 'customizing'],
+  [/creating tarball/, 0.91, 'packing'],
 ] as const
 
 /**
@@ -38,36 +63,67 @@ const STEPS = [
  * @throws Error whose message is one line: what is missing and what to do, or what apt said
  */
 export async function extractPackages(o: Extraction): Promise<void> {
-  const keyring = KEYRINGS.find(path => existsSync(path))
-  if (!keyring) throw new Error('the keys of Debian are missing: apt-get install debian-archive-keyring')
-  await run(argumentsOf(o, keyring), o)
+  const args = [
+    ...['--variant=extract', '--format=null'],
+    ...common(o),
+    ...o.hooks.map(hook => `--extract-hook=${hook}`),
+    ...[o.suite, '/dev/null', sourceOf({ url: o.mirror, suite: o.suite, components: o.components })],
+  ]
+  await run({ args, steps: EXTRACTING, ...o })
 }
 
-function argumentsOf(o: Extraction, keyring: string): string[] {
-  return [
-    '--variant=extract',
-    '--format=null',
-    '--aptopt=Acquire::http::Timeout "30"',
-    '--aptopt=Acquire::Retries "3"',
-    `--include=${o.packages.join(',')}`,
-    ...(o.setup ?? []).map(hook => `--setup-hook=${hook}`),
-    ...o.hooks.map(hook => `--extract-hook=${hook}`),
-    o.suite,
-    '/dev/null',
-    `deb [signed-by=${keyring}] ${o.mirror} ${o.suite} ${o.components.join(' ')}`,
+/**
+ * Installs signed Debian packages into a tree, runs hooks in it, and packs it. Needs what `extractPackages` needs.
+ * @throws Error as `extractPackages` does
+ */
+export async function installPackages(o: Installation): Promise<void> {
+  const args = [
+    ...['--variant=apt', '--format=tar', '--verbose'],
+    ...['--dpkgopt=force-unsafe-io', `--dpkgopt=${o.dpkgConfig}`],
+    ...common(o),
+    ...o.hooks.map(hook => `--customize-hook=${hook}`),
+    ...[o.suite, o.target, ...o.sources.map(sourceOf)],
   ]
+  const env = { ZSTD_CLEVEL: String(o.level), ZSTD_NBTHREADS: '0' } // 0: as many as there are cores
+  await run({ args, steps: INSTALLING, env, ...o })
 }
+
+const common = ({ packages, setup = [] }: Pick<Extraction, 'packages' | 'setup'>) => [
+  '--aptopt=Acquire::http::Timeout "30"',
+  '--aptopt=Acquire::Retries "3"',
+  `--include=${packages.join(',')}`,
+  ...setup.map(hook => `--setup-hook=${hook}`),
+]
+
+function sourceOf({ url, suite, components }: Installation['sources'][number]): string {
+  const keyring = KEYRINGS.find(path => existsSync(path))
+  if (!keyring) throw new Error('the keys of Debian are missing: apt-get install debian-archive-keyring')
+  return `deb [signed-by=${keyring}] ${url} ${suite} ${components.join(' ')}`
+}
+
+/** Trees take up to a GB; /tmp is in memory on many hosts. */
+const ROOMY = '/var/tmp'
 
 /** The last lines are kept: they say why, when it ends badly. */
 const KEPT_LINES = 12
 
-async function run(args: string[], { timeoutMs, onProgress }: Extraction): Promise<void> {
-  const child = spawn('mmdebstrap', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+type Run = Pick<Extraction, 'timeoutMs' | 'onProgress'> & {
+  args: string[]
+  steps: readonly (readonly [told: RegExp, done: number, what: string])[]
+  env?: NodeJS.ProcessEnv
+}
+
+async function run({ args, steps, env = {}, timeoutMs, onProgress }: Run): Promise<void> {
+  const child = spawn('mmdebstrap', args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+    env: { TMPDIR: ROOMY, ...process.env, ...env },
+  })
   const lines: string[] = []
   createInterface({ input: child.stderr }).on('line', line => {
     lines.push(line)
     if (lines.length > KEPT_LINES) lines.shift()
-    const step = STEPS.find(([pattern]) => pattern.test(line))
+    const step = steps.find(([told]) => told.test(line))
     if (step) onProgress({ done: step[1], what: step[2] })
   })
   // the whole group, so that apt does not go on alone

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { extractPackages, type Progress, type Suite } from './mmdebstrap.js'
+import { addFolder, MERGE_USR, quote, wordsOf } from './recipe.js'
 
 /** The recipe, from src/io as well as from dist/io. */
 export const RECIPE = fileURLToPath(new URL('../../scout', import.meta.url))
@@ -63,22 +63,7 @@ export async function readManifest(stateDir: string): Promise<Manifest | undefin
   }
 }
 
-/** Words of a recipe's list, comments left out. */
-export const wordsOf = (list: string): string[] =>
-  list.split('\n').flatMap(line => line.replace(/#.*/, '').trim() || [])
-
-function inputsOf(suite: Suite): string {
-  const hash = createHash('sha256').update(suite)
-  const files = readdirSync(RECIPE, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
-  for (const path of files.map(entry => join(entry.parentPath, entry.name)).sort())
-    hash.update(`\0${path.slice(RECIPE.length)}\0`).update(readFileSync(path))
-  return hash.digest('hex')
-}
-
-/** Packages of Debian 12 still unpack into /bin and /lib; the links must be there before them. */
-const MERGE_USR = `for d in bin sbin lib lib64; do mkdir -p "$1/usr/$d"; ln -sfn "usr/$d" "$1/$d"; done`
-
-const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
+const inputsOf = (suite: Suite) => addFolder(createHash('sha256').update(suite), RECIPE).digest('hex')
 
 async function assemble({ suite, mirror, onProgress }: ScoutBuild, work: string): Promise<void> {
   const packages = wordsOf(await readFile(join(RECIPE, 'packages'), 'utf8'))

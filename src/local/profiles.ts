@@ -1,5 +1,5 @@
 import { command, EXIT } from '../commands/command.js'
-import { loadDirs, SETTINGS } from '../config.js'
+import { loadLocalConfig, SETTINGS } from '../config.js'
 import { openProfiles } from '../io/profiles.js'
 
 export const profilesCheck = command({
@@ -16,7 +16,7 @@ export const profilesCheck = command({
     ['$0 profiles check web.yaml', 'before it is copied to /etc/muster/profiles'],
   ],
   async run(args, { env, out, err }) {
-    const dirs = loadDirs(args, env)
+    const dirs = loadLocalConfig(args, env)
     if ('problems' in dirs) {
       for (const problem of dirs.problems) err(`muster: ${problem}`)
       return EXIT.usage

@@ -1,9 +1,9 @@
-import { MultiBar, type SingleBar } from 'cli-progress'
 import { command, EXIT } from '../commands/command.js'
-import { loadDirs, SETTINGS } from '../config.js'
-import { DEBIAN_MIRROR, type Progress, SUITES, type Suite } from '../io/mmdebstrap.js'
+import { loadLocalConfig, SETTINGS } from '../config.js'
+import { DEBIAN_MIRROR, SUITES, type Suite } from '../io/mmdebstrap.js'
 import { prepareNbps } from '../io/nbp.js'
 import { buildScout, type Manifest } from '../io/scoutBuild.js'
+import { explain, megabytes, progressBars } from './progress.js'
 
 export type Preparation = {
   stateDir: string
@@ -29,41 +29,9 @@ export async function prepare(o: Preparation): Promise<void> {
   }
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
-
 const describe = ({ kernel, suite, files, packages }: Manifest) =>
   `Linux ${kernel} of ${suite}, ${Object.keys(packages).length} packages, ` +
   `kernel ${megabytes(files.vmlinuz.size)} + initrd ${megabytes(files.initrd.size)}`
-
-/** One bar at a time; cli-progress shows none where there is no terminal. */
-function progressBars() {
-  const bars = new MultiBar({ format: '{what} {bar} {percentage} %', hideCursor: true, barsize: 30 })
-  let bar: SingleBar | undefined
-  return {
-    track:
-      (title: string) =>
-      ({ done, what }: Progress) => {
-        const text = { what: `${title}: ${what}`.padEnd(50) }
-        bar ??= bars.create(100, 0, text)
-        bar.update(Math.round(done * 100), text)
-      },
-    finish() {
-      bar?.update(100)
-      bar = undefined
-    },
-    stop() {
-      if (bars.isActive) bars.stop() // one that never began would print an empty line
-    },
-  }
-}
-
-function explain(cause: unknown, stateDir: string): string {
-  if (!(cause instanceof Error)) return String(cause)
-  const denied = 'code' in cause && ['EACCES', 'EPERM', 'EROFS'].includes(String(cause.code))
-  return denied
-    ? `cannot write to ${stateDir} (${cause.message}): run this as root, or choose another --state-dir`
-    : cause.message
-}
 
 export const scoutBuild = command({
   name: 'scout build',
@@ -80,7 +48,7 @@ export const scoutBuild = command({
     ['$0 scout build --force', 'with the newest packages'],
   ],
   async run(args, { env, out, err }) {
-    const state = loadDirs(args, env)
+    const state = loadLocalConfig(args, env)
     if ('problems' in state) {
       for (const problem of state.problems) err(`muster: ${problem}`)
       return EXIT.usage

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { whyFailed } from '../../src/io/mmdebstrap.js'
-import { packagesOf, readManifest, wordsOf } from '../../src/io/scoutBuild.js'
+import { wordsOf } from '../../src/io/recipe.js'
+import { packagesOf, readManifest } from '../../src/io/scoutBuild.js'
 
 t.test('a list of the recipe', async t => {
   t.same(wordsOf('# kernel\nlinux-image-amd64\n\n  curl # for images\n'), ['linux-image-amd64', 'curl'])

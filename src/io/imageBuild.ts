@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MEDIUM_FILES } from '../core/installValues.js'
+import { DEBIAN_SUITES, type Layout, mediumOf, type Profile } from '../core/profile.js'
+import { type Medium, openMedia, publishMedium } from './media.js'
+import { installPackages, type Progress, SUITES } from './mmdebstrap.js'
+import { addFolder, MERGE_USR, quote, wordsOf } from './recipe.js'
+
+/** The recipe, from src/io as well as from dist/io. */
+const RECIPE = fileURLToPath(new URL('../../images', import.meta.url))
+
+const TIMEOUT_MS = 30 * 60_000
+/** 10 % smaller than at level 3 for five seconds of two cores; 12 saves 1 % more and takes four times as long. */
+const ZSTD_LEVEL = 9
+
+export type ImageBuild = {
+  stateDir: string
+  profile: Profile
+  mirrors: Readonly<Record<string, string>> // URLs by name; installed systems keep those of their profile
+  force?: boolean // build even if nothing changed: newer packages come in
+  now: Date
+  onProgress: (p: Progress) => void
+}
+
+/** A medium, and whether it was made now or found as it should be. */
+export type Built = { medium: Medium; built: boolean }
+
+/**
+ * Makes the root file system of an image profile, unless the current one was made from the same recipe and fields.
+ * @throws Error with one line for people
+ */
+export async function buildImage(o: ImageBuild): Promise<Built> {
+  const medium = mediumOf(o.profile)
+  const values = valuesOf(o)
+  const packages = await packagesFor(o.profile)
+  const inputs = inputsOf(values, packages)
+  const present = await openMedia(o.stateDir).current(medium)
+  if (present?.manifest.inputs === inputs && !o.force) return { medium: present, built: false }
+  const made = await publishMedium({
+    ...{ stateDir: o.stateDir, medium, profile: o.profile.name, kind: 'image', inputs, builtAt: o.now },
+    fill: folder => install(o, { values, packages }, folder),
+  })
+  return { medium: made, built: true }
+}
+
+const BY_LAYOUT: Readonly<Record<Layout, readonly string[]>> = {
+  plain: [],
+  lvm: ['lvm2'],
+  'encryption-ready': ['lvm2', 'cryptsetup-initramfs'],
+}
+
+/** A keymap other than the kernel's own takes 8 MB. */
+const forKeymap = (keymap: string) => (keymap === 'us' ? [] : ['console-setup'])
+
+async function packagesFor({ packages, partitioning, keymap }: Profile): Promise<string[]> {
+  const always = wordsOf(await readFile(join(RECIPE, 'packages'), 'utf8'))
+  return [...new Set([...always, ...BY_LAYOUT[partitioning.layout], ...forKeymap(keymap), ...packages])]
+}
+
+function suiteOf({ name, distribution, release }: Profile) {
+  const suite = SUITES.find(known => known === DEBIAN_SUITES[release])
+  if (distribution !== 'debian' || !suite)
+    throw new Error(`${name}: images are made of Debian ${Object.keys(DEBIAN_SUITES).join(' and ')} only`)
+  return suite
+}
+
+/** What the recipe is told, as shell assignments. */
+function valuesOf(o: ImageBuild): string {
+  const { timezone, locale, keymap } = o.profile
+  const values = { suite: suiteOf(o.profile), ...sourcesOf(o), timezone, locale, keymap }
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${quote(value)}\n`)
+    .join('')
+}
+
+function sourcesOf({ profile, mirrors }: ImageBuild) {
+  const named = (name: string) => {
+    if (mirrors[name]) return mirrors[name]
+    throw new Error(
+      `profile ${profile.name} needs the mirror ${name}, which the setting mirrors does not name`,
+    )
+  }
+  return { mirror: named(profile.mirror), security: named(`${profile.mirror}-security`) }
+}
+
+function inputsOf(values: string, packages: readonly string[]): string {
+  const hash = createHash('sha256').update(values).update(packages.join('\n'))
+  return addFolder(hash, RECIPE).digest('hex')
+}
+
+type Recipe = { values: string; packages: readonly string[] }
+
+async function install(o: ImageBuild, recipe: Recipe, folder: string) {
+  const suite = suiteOf(o.profile)
+  const { mirror, security } = sourcesOf(o)
+  const components = ['main', 'non-free-firmware']
+  const told = join(folder, 'values')
+  await writeFile(told, recipe.values)
+  await installPackages({
+    suite,
+    sources: [
+      { url: mirror, suite, components },
+      { url: mirror, suite: `${suite}-updates`, components },
+      { url: security, suite: `${suite}-security`, components },
+    ],
+    packages: recipe.packages,
+    // the files come first, as some of them decide what packages unpack and how the initrd is made
+    setup: [
+      MERGE_USR,
+      `copy-in ${quote(RECIPE)} /`,
+      `copy-in ${quote(told)} /images`,
+      'chmod -R u=rwX,go=rX "$1/images/root" && cp -R --preserve=mode "$1/images/root/." "$1/"',
+    ],
+    hooks: [
+      'chroot "$1" /bin/sh /images/customize',
+      `copy-out /images/kernel /images/packages.installed ${quote(folder)}`,
+      'rm -r "$1/images"',
+    ],
+    dpkgConfig: join(RECIPE, 'root/etc/dpkg/dpkg.cfg.d/lean'), // mmdebstrap's dpkg does not look into the tree
+    target: join(folder, MEDIUM_FILES.image),
+    ...{ level: ZSTD_LEVEL, timeoutMs: TIMEOUT_MS, onProgress: o.onProgress },
+  })
+  return await takeAway(folder)
+}
+
+/** Reads what the recipe told, and leaves the image alone in the folder. */
+async function takeAway(folder: string) {
+  const kernel = (await readFile(join(folder, 'kernel'), 'utf8')).trim()
+  const installed = await readFile(join(folder, 'packages.installed'), 'utf8')
+  await Promise.all(['values', 'kernel', 'packages.installed'].map(name => rm(join(folder, name))))
+  return { kernel, packages: Object.fromEntries(wordsOf(installed).map(line => line.split(' '))) }
+}
