@@ -5,7 +5,7 @@ import { createSharedFiles } from '../src/io/sharedFiles.js'
 import { openTemplates } from '../src/io/templates.js'
 import { bootApp } from '../src/servers/apps.js'
 import { listen } from '../src/servers/http.js'
-import { noInstalls } from '../test/support/installJobs.js'
+import { noInstalls, pretendDocuments } from '../test/support/installJobs.js'
 import { pretendInventory } from '../test/support/inventory.js'
 
 /** The service for machines alone, for bench/http.ts: prints its port, serves FOLDER's initrd, ends with its parent. */
@@ -17,6 +17,7 @@ const read = createSharedFiles()
 const app = bootApp({
   ...noInstalls(log),
   scripts: createBootScripts({
+    documents: pretendDocuments,
     url: 'http://127.0.0.1',
     scoutArguments: '',
     templates: openTemplates(),

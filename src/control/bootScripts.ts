@@ -1,8 +1,9 @@
 import { handover } from '../core/handover.js'
-import { type Refusal, refuse } from '../core/refusal.js'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import type { IpxeReport } from '../core/sighting.js'
-import type { Templates } from '../io/templates.js'
+import type { Templates, Values } from '../io/templates.js'
 import type { Mac } from '../wire/mac.js'
+import type { InstallDocuments } from './installDocuments.js'
 import type { Inventory } from './inventory.js'
 
 export type BootScripts = {
@@ -17,14 +18,16 @@ type Parts = {
   scoutArguments: string // added to the scout's kernel line
   templates: Templates
   inventory: Pick<Inventory, 'booted'>
+  documents: Pick<InstallDocuments, 'boot'>
   macOf: (address: string) => Promise<Mac | undefined> // the neighbour table; answers undefined when not asked to look
 }
 
 // A daemon that is restarted is back within this time; a machine whose daemon is gone reaches its disk soon after.
 const PATIENCE = { tries: 20, pause: 6 } // seconds
 
-export function createBootScripts({ url, scoutArguments, templates, inventory, macOf }: Parts): BootScripts {
-  const render = (name: string, values: Record<string, string>) =>
+export function createBootScripts(parts: Parts): BootScripts {
+  const { url, scoutArguments, templates, inventory, documents, macOf } = parts
+  const render = (name: string, values: Values) =>
     templates.render(`ipxe/${name}.ipxe.njk`, { url, ...PATIENCE, ...values })
 
   return {
@@ -33,11 +36,16 @@ export function createBootScripts({ url, scoutArguments, templates, inventory, m
       const owner = await macOf(report.address)
       if (owner && owner !== report.mac) return impostor(report, owner)
       const boot = await inventory.booted(report)
-      const { machine, target } = boot
-      const { id, name, state } = machine
-      const common = { id, name, state, handover: handover(machine.localBoot, firmwareOf(report)) }
-      if (target === 'disk') return { script: render('disk', common), what: `${name}: local disk` }
-      if (!boot.scoutToken) throw new Error(`the inventory sends ${id} into the scout without a token`)
+      const { id, name, state, localBoot } = boot.machine
+      const common = { id, name, state, handover: handover(localBoot, firmwareOf(report)) }
+      if (boot.target === 'disk') return { script: render('disk', common), what: `${name}: local disk` }
+      if (boot.target === 'installer') {
+        const { profile, instance } = boot.job
+        const installer = await documents.boot(boot.job, report.mac)
+        if (isRefusal(installer)) return installer
+        const script = render('installer', { ...common, ...installer, profile: profile.name })
+        return { script, what: `${name}: installer of ${profile.name} for ${instance.id}` }
+      }
       const scout = { ...common, mac: report.mac, token: boot.scoutToken, arguments: scoutArguments }
       return { script: render('scout', scout), what: `${name}: scout` }
     },

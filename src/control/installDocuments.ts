@@ -1,5 +1,7 @@
+import { installerArguments } from '../core/installerArguments.js'
 import {
   type FinishValues,
+  type InstallSubject,
   type InstallSurroundings,
   type InstallValues,
   installValues,
@@ -7,15 +9,26 @@ import {
   type PlanValues,
   phoneUrls,
 } from '../core/installValues.js'
-import { mediumOf } from '../core/profile.js'
-import type { Media } from '../io/media.js'
+import { mediumOf, type Profile } from '../core/profile.js'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
+import type { Media, MediumFile } from '../io/media.js'
 import type { Templates } from '../io/templates.js'
+import type { Mac } from '../wire/mac.js'
 import type { Job } from './instances.js'
+
+/** What iPXE loads: URLs, and the words of the kernel line. */
+export type InstallerBoot = {
+  readonly kernel: string
+  readonly initrd: string
+  readonly arguments: readonly string[]
+}
 
 /** The texts of an install: all are made when they are asked for, and none is kept. */
 export type InstallDocuments = {
-  /** The scout's plan, a preseed or a kickstart. */
-  answers(job: Job): Promise<string>
+  /** For an installer with a kernel of its own, on a machine that netboots from the NIC `mac`. */
+  boot(subject: InstallSubject, mac: Mac): Promise<InstallerBoot | Refusal>
+  /** The scout's plan for an install or a wipe, a preseed or a kickstart. */
+  answers(job: Job): Promise<string | Refusal>
   /** The script that makes the written system this instance. */
   finish(job: Job & { readonly phoneToken: string }): Promise<string>
 }
@@ -25,25 +38,55 @@ type Parts = {
   media: Pick<Media, 'current'>
   /** Asked each time: the owner may add a key while the daemon runs. */
   around: () => Promise<InstallSurroundings>
+  installerArguments: string // the owner's
 }
 
+type File = MediumFile & { readonly url: string }
+
 /** Promises reject with the template's complaint, which names no value that is secret. */
-export function createInstallDocuments({ templates, media, around }: Parts): InstallDocuments {
-  async function planned(job: Job, values: InstallValues): Promise<PlanValues> {
-    const medium = mediumOf(job.profile)
+export function createInstallDocuments(parts: Parts): InstallDocuments {
+  const { templates, media, around } = parts
+
+  /** Where machines fetch these files of the profile's medium, in the build that is current now. */
+  async function filesOf(profile: Profile, url: string, names: readonly string[]): Promise<File[] | Refusal> {
+    const medium = mediumOf(profile)
     const current = await media.current(medium)
-    const file = current?.manifest.files[MEDIUM_FILES.image]
-    if (!file)
-      throw new Error(`the image ${medium} is missing: run "muster images build ${job.profile.name}"`)
-    const url = `${values.urls.muster}/boot/media/${medium}/${current.build}/${MEDIUM_FILES.image}`
-    return { ...values, image: { url, size: file.size, sha256: file.sha256 } }
+    const files = names.flatMap(name => {
+      const file = current?.manifest.files[name]
+      return file ? [{ ...file, url: `${url}/boot/media/${medium}/${current.build}/${name}` }] : []
+    })
+    if (files.length === names.length) return files
+    return refuse('conflict', `${medium} is missing: run "muster images build ${profile.name}"`)
+  }
+
+  async function plan(job: Job, values: InstallValues): Promise<string | Refusal> {
+    const files = await filesOf(job.profile, values.urls.muster, [MEDIUM_FILES.image])
+    if (isRefusal(files)) return files
+    const [image] = files as [File]
+    return templates.render('node/plan.sh.njk', { ...values, image } satisfies PlanValues)
   }
 
   return {
+    async boot(subject, mac) {
+      const { profile } = subject
+      if (profile.installer === 'image') throw new Error(`${profile.name} is an image: it has no kernel`)
+      const values = installValues(subject, await around())
+      const files = await filesOf(profile, values.urls.muster, [MEDIUM_FILES.kernel, MEDIUM_FILES.initrd])
+      if (isRefusal(files)) return files
+      const [kernel, initrd] = files as [File, File]
+      const line = { values, mac, more: parts.installerArguments }
+      return {
+        kernel: kernel.url,
+        initrd: initrd.url,
+        arguments: installerArguments[profile.installer](line),
+      }
+    },
     async answers(job) {
+      const { disk, wipe } = job.instance
+      if (job.task === 'wipe') return templates.render('node/wipe.sh.njk', { disk, mode: wipe })
       const values = installValues(job, await around())
       return job.profile.installer === 'image'
-        ? templates.render('node/plan.sh.njk', await planned(job, values))
+        ? plan(job, values)
         : templates.render(job.profile.template, values)
     },
     async finish({ phoneToken, ...job }) {

@@ -3,7 +3,7 @@ import { isOwnMac } from '../core/badValues.js'
 import { destinationOf } from '../core/destination.js'
 import type { Event } from '../core/events.js'
 import type { Facts } from '../core/facts.js'
-import type { BootTarget, Machine, MachineEvent, MachineId } from '../core/machine.js'
+import type { Machine, MachineEvent, MachineId } from '../core/machine.js'
 import { BOOT_DISK, type GivenOrder, type Order } from '../core/order.js'
 import { type Refusal, refuse } from '../core/refusal.js'
 import type { IpxeReport, Sighting } from '../core/sighting.js'
@@ -20,15 +20,14 @@ import { createWaiting, see } from './sightings.js'
 import { hashOf } from './tokens.js'
 
 /**
- * The answer to iPXE: the machine, what it boots and, for the scout, its token (32 hex digits); for an installer with a
- * kernel of its own, the job that is handed out with this answer.
+ * The answer to iPXE: the machine and what it boots. A scout gets its token (32 hex digits), an installer with a kernel
+ * of its own the job that is handed out with this answer.
  */
-export type Boot = {
-  machine: Machine
-  target: BootTarget | 'installer'
-  scoutToken?: string
-  job?: Job
-}
+export type Boot = { machine: Machine } & (
+  | { target: 'scout'; scoutToken: string }
+  | { target: 'disk'; scoutToken?: never }
+  | { target: 'installer'; scoutToken?: never; job: Job }
+)
 
 /** Events with `after < id`, oldest first; without `after` the newest `limit` of them, oldest first. */
 export type EventQuery = { after?: number; limit: number; machine?: string /* id or name */ }

@@ -43,10 +43,13 @@ function preseed(value: unknown): string {
 /** One word of a kickstart command: Anaconda splits lines as a POSIX shell does, by Python's shlex. */
 const ks = (value: unknown): string => sh(oneLine(value, 'a kickstart line'))
 
+/** For text that has to stay one line of a file that it is written to. */
+const oneline = (value: unknown): string => oneLine(value, 'a line')
+
 function oneLine(value: unknown, where: string): string {
   const text = String(value)
   if (CONTROL.test(text)) throw new Error(`a value for ${where} holds a control character`)
   return text
 }
 
-export const FILTERS = { line, word, sh, preseed, ks } as const
+export const FILTERS = { line, word, sh, preseed, ks, oneline } as const

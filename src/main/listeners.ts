@@ -72,11 +72,18 @@ export const urlOf = ({ address, httpPort }: Config) => `http://${address}:${htt
 function bootRoutes(config: Config, { inventory, files, jobs, media, sshKey }: State, log: Log) {
   const templates = openTemplates()
   const neighbour = config.checkNeighbours ? (address: string) => macOf(address) : async () => undefined
+  const documents = createInstallDocuments({
+    templates,
+    media,
+    around: () => surroundings(config, sshKey),
+    installerArguments: config.installerArgs,
+  })
   const scripts = createBootScripts({
     url: urlOf(config),
     scoutArguments: config.scoutArgs,
     templates,
     inventory,
+    documents,
     macOf: neighbour,
   })
   return {
@@ -87,7 +94,7 @@ function bootRoutes(config: Config, { inventory, files, jobs, media, sshKey }: S
     now: () => new Date(),
     inventory,
     jobs,
-    documents: createInstallDocuments({ templates, media, around: () => surroundings(config, sshKey) }),
+    documents,
     macOf: neighbour,
     log: log.area('http'),
     scoutLog: log.area('scout'),

@@ -1,17 +1,9 @@
 import t from 'tap'
-import { type InstallSurroundings, installValues, mirrorValues } from '../../src/core/installValues.js'
+import { installValues, mirrorValues } from '../../src/core/installValues.js'
 import { FACTS } from '../support/facts.js'
-import { INSTANCE, JOB_TOKEN, PROFILE } from '../support/installJobs.js'
+import { AROUND, INSTANCE, JOB_TOKEN, PROFILE } from '../support/installJobs.js'
 import { machine } from '../support/inventory.js'
 
-const AROUND: InstallSurroundings = {
-  url: 'http://192.168.1.2:8067',
-  mirrors: { debian: 'http://deb.debian.org/debian', rocky: 'https://[fd00::1]:8443/pub/rocky' },
-  throughCache: true,
-  ownerKeys: ['ssh-ed25519 AAAAowner ada@desk'],
-  rootKey: 'ssh-ed25519 AAAAroot muster',
-  nameServer: '192.168.1.1',
-}
 const valuesOf = (profile = PROFILE, around = AROUND) =>
   installValues({ instance: INSTANCE, machine: machine(), profile, token: JOB_TOKEN }, around)
 

@@ -11,7 +11,7 @@ import { bootApp } from '../../src/servers/apps.js'
 import { listen } from '../../src/servers/http.js'
 import { parseRange } from '../../src/wire/range.js'
 import { FACTS } from '../support/facts.js'
-import { noInstalls } from '../support/installJobs.js'
+import { noInstalls, pretendDocuments } from '../support/installJobs.js'
 import { AT, pretendInventory, SCOUT_TOKEN } from '../support/inventory.js'
 import { heapAfterGc } from './heap.js'
 import { chance, type Random } from './random.js'
@@ -163,6 +163,7 @@ async function converse(port: number, request: string): Promise<string> {
 
 const pretendScripts = () =>
   createBootScripts({
+    documents: pretendDocuments,
     url: 'http://192.168.1.2:8067',
     scoutArguments: '',
     templates: openTemplates(),

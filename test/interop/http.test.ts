@@ -15,7 +15,7 @@ import { openTemplates } from '../../src/io/templates.js'
 import { apiApp, bootApp } from '../../src/servers/apps.js'
 import { listen } from '../../src/servers/http.js'
 import { FACTS } from '../support/facts.js'
-import { noInstalls } from '../support/installJobs.js'
+import { noInstalls, pretendDocuments } from '../support/installJobs.js'
 
 /** Both services over a real state directory, asked by curl. */
 
@@ -40,6 +40,7 @@ async function start(t: Test) {
   ]
   const url = 'http://127.0.0.1'
   const scripts = createBootScripts({
+    documents: pretendDocuments,
     ...{ url, scoutArguments: '', templates: openTemplates(), inventory },
     macOf: async () => undefined,
   })

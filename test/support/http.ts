@@ -33,6 +33,7 @@ export async function startServices(t: Test, some: Some = {}) {
   const log = pino({ level: 'debug' }, { write: line => lines.push(line) })
   const closing = new AbortController()
   const scripts = createBootScripts({
+    documents: pretendDocuments,
     url: 'http://192.168.1.2:8067',
     scoutArguments: '',
     templates: openTemplates(),

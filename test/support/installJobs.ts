@@ -1,9 +1,11 @@
 import type { Logger } from 'pino'
 import type { InstallDocuments } from '../../src/control/installDocuments.js'
 import type { InstallJobs, InstallReport, Job, Peer } from '../../src/control/instances.js'
+import { type InstallSurroundings, MEDIUM_FILES } from '../../src/core/installValues.js'
 import { after, type Instance, type InstanceEvent, type InstanceId } from '../../src/core/instance.js'
 import type { Profile } from '../../src/core/profile.js'
 import { refuse } from '../../src/core/refusal.js'
+import type { Media } from '../../src/io/media.js'
 import { AT, machine } from './inventory.js'
 
 export const JOB_TOKEN = 'aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb'
@@ -48,6 +50,27 @@ export const INSTANCE: Instance = {
   powerOff: false,
   tags: {},
 }
+
+export const AROUND: InstallSurroundings = {
+  url: 'http://192.168.1.2:8067',
+  mirrors: { debian: 'http://deb.debian.org/debian', rocky: 'https://[fd00::1]:8443/pub/rocky' },
+  throughCache: true,
+  ownerKeys: ['ssh-ed25519 AAAAowner ada@desk'],
+  rootKey: 'ssh-ed25519 AAAAroot muster',
+  nameServer: '192.168.1.1',
+}
+
+/** Media of these names, each with every kind of file. */
+export const pretendMedia = (names: readonly string[]): Pick<Media, 'current'> => ({
+  async current(medium) {
+    if (!names.includes(medium)) return undefined
+    const files = Object.fromEntries(
+      Object.values(MEDIUM_FILES).map(name => [name, { size: 12, sha256: 'e'.repeat(64) }]),
+    )
+    const manifest = { medium, profile: medium, inputs: '', builtAt: AT.toISOString(), files }
+    return { build: '20260102030405-0123abcd', folder: '/', manifest: { ...manifest, kind: 'image' } }
+  },
+})
 
 const EVENT_OF: Record<InstallReport['stage'], InstanceEvent> = {
   started: 'install-started',
@@ -98,6 +121,7 @@ export function pretendInstallJobs(profile: Profile = PROFILE) {
 }
 
 export const pretendDocuments: InstallDocuments = {
+  boot: async () => refuse('conflict', 'nothing to boot'),
   answers: async ({ instance }) => `host_name=${instance.name}\n`,
   finish: async ({ phoneToken }) => `#!/bin/sh\n# ${phoneToken}\n`,
 }

@@ -83,6 +83,7 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
     if (isRefusal(job)) return refuse(req, res, job.why)
     const { instance, profile, machine } = job
     const answers = await documents.answers(job)
+    if (typeof answers !== 'string') return refuse(req, res, answers.why)
     log.info({ machine: machine.id, instance: instance.id, profile: profile.name }, 'answers fetched')
     res.type('text/plain').send(answers)
   }

@@ -1,0 +1,12 @@
+
+task='install'
+host_name='oak-1'
+profile='debian-12-image'
+disk='/dev/disk/by-id/virtio-oak'
+layout='plain'
+swap_mib='1024'
+kernel_arguments=''
+boot='reboot'
+image_url='http://192.168.1.2:8067/boot/media/debian-12-image/20260102030405-0123abcd/root.tar.zst'
+image_size='12'
+image_sha256='eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'
