@@ -1,10 +1,11 @@
 #!/usr/bin/env -S node --max-semi-space-size=1 --max-old-space-size=256
 // The two limits make V8 collect early: the idle daemon takes 75 MB instead of 100 MB (see LIMITS in local/unit.ts).
-import { basename } from 'node:path'
-import yargs, { type Argv } from 'yargs'
+import { setTimeout as pause } from 'node:timers/promises'
+import yargs, { type Argv, type Options } from 'yargs'
 import { COMMANDS, EXIT_CODES } from './cli/commands.js'
 import { explainCommand, explainUsage } from './cli/explain.js'
-import { type Command, EXIT, type Exit, usageOf } from './commands/command.js'
+import { wordsOf } from './cli/words.js'
+import { type Command, type Context, EXIT, type Exit, usageOf } from './commands/command.js'
 import { VERSION } from './config/version.js'
 
 class UsageError extends Error {}
@@ -14,18 +15,12 @@ const faultIn = (error: Error | undefined) => (error?.name === 'YError' ? undefi
 
 const FIRST_WORDS = COMMANDS.map(command => command.name.replace(/ .*/, ''))
 
-/** A link `muster-protect-system` to this program is the command `protect-system`. */
-function wordsOf([, program = '', ...words]: readonly string[]): string[] {
-  const linked = basename(program).replace(/^muster-/, '')
-  return COMMANDS.some(c => c.name === linked) && linked !== basename(program) ? [linked, ...words] : words
-}
-
 function parserOf(words: string[], finish: (code: Exit) => void): Argv {
   const parser = yargs(words)
     .scriptName('muster')
     .locale('en')
     .usage('$0 COMMAND\n\nNetboots the machines of a LAN and keeps the inventory of their hardware.')
-    .parserConfiguration({ 'camel-case-expansion': false, 'duplicate-arguments-array': false })
+    .parserConfiguration({ 'camel-case-expansion': false, 'greedy-arrays': false })
     .strict()
     .recommendCommands()
     .demandCommand(1, 'Which command?')
@@ -68,22 +63,33 @@ function addPlain(
   const describe = (y: Argv) => {
     for (const [word, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
       y.positional(word, { type: 'string', ...operand })
+    if (command.details) y.epilogue(`${command.details}\n\n${EXIT_CODES}`)
     y.options(command.options).fail((message, error) => {
       throw faultIn(error) ?? new UsageError(explainUsage(message, words, command))
     })
     for (const [example, means] of command.examples) y.example(example, means)
   }
-  parser.command(usageOf({ ...command, name }), command.summary, describe, async args => {
+  const names = [usageOf({ ...command, name }), ...(command.aliases ?? [])]
+  parser.command(names, command.summary, describe, async args => {
     const given = operandNames.map(name => [name, [args[name] ?? []].flat().map(String)])
-    finish(await command.run({ ...args, operands: Object.fromEntries(given) }, contextOf()))
+    const options = Object.entries(command.options).map(([key, o]) => [key, lastOf(args[key], o)])
+    const operands = Object.fromEntries(given)
+    finish(await command.run({ ...Object.fromEntries(options), operands }, contextOf()))
   })
 }
 
-const contextOf = () => ({
+/** Of an option that was given twice, yargs makes an array, whatever its type; the last one is meant. */
+const lastOf = (given: unknown, { array: isList }: Options) =>
+  Array.isArray(given) && !isList ? given.at(-1) : given
+
+const contextOf = (): Context => ({
   env: process.env,
   now: new Date(),
-  out: (text: string) => void process.stdout.write(`${text}\n`),
-  err: (text: string) => void process.stderr.write(`${text}\n`),
+  out: text => void process.stdout.write(`${text}\n`),
+  err: text => void process.stderr.write(`${text}\n`),
+  ...(process.stderr.isTTY && { terminal: process.stderr }),
+  clock: () => performance.now(),
+  pause: ms => pause(ms),
 })
 
 /** `muster events | head` closes our stdout early, which is no error. */

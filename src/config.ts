@@ -19,8 +19,14 @@ export { CLIENT_SETTINGS, camel, envName, SETTINGS, type Setting }
 /** What the daemon runs with. Frozen; ports and sizes are in the units that docs/configuration.md names. */
 export type Config = Omit<Settings, keyof Lan> & Lan
 
+/** What a command goes by where it is not told: `user` is USER of the environment unless one is set. */
+export type Defaults = Pick<ClientSettings, 'user' | 'group' | 'profile'>
+
 /** Where a command finds the API. `token` is absent when there is none to be found; `why` then tells. */
-export type ClientConfig = { server: string; token: string } | { server: string; token?: never; why: string }
+export type ClientConfig = { server: string; defaults: Defaults } & (
+  | { token: string }
+  | { token?: never; why: string }
+)
 
 /** What the commands that work on the daemon's own host need of its settings. */
 export type LocalConfig = Pick<Settings, 'stateDir' | 'profilesDir' | 'mirrors'>
@@ -55,12 +61,16 @@ export function loadClientConfig(flags: Flags, env: Env): ClientConfig | Problem
   const read = readSettings(ALL, flags, env)
   if ('problems' in read) return read
   const settings = read.values as ClientSettings
-  const server = settings.server ?? `http://${reachable(settings.apiAddress)}:${settings.apiPort}`
-  if (env.MUSTER_TOKEN && !settings.tokenFile) return { server, token: env.MUSTER_TOKEN.trim() }
+  const { group, profile, user = env.USER } = settings
+  const found = {
+    server: settings.server ?? `http://${reachable(settings.apiAddress)}:${settings.apiPort}`,
+    defaults: { user, group, profile },
+  }
+  if (env.MUSTER_TOKEN && !settings.tokenFile) return { ...found, token: env.MUSTER_TOKEN.trim() }
   const file = settings.tokenFile ?? join(settings.stateDir, 'api-token')
   const token = attempt(() => readFileSync(file, 'utf8').trim())
-  if (token instanceof Error) return { server, why: `cannot read the API token: ${token.message}` }
-  return token ? { server, token } : { server, why: `${file} is empty` }
+  if (token instanceof Error) return { ...found, why: `cannot read the API token: ${token.message}` }
+  return token ? { ...found, token } : { ...found, why: `${file} is empty` }
 }
 
 const reachable = (address: string) => (address === '0.0.0.0' ? '127.0.0.1' : address)

@@ -54,7 +54,7 @@ t.test('no right to write what the scout build writes: one line', async t => {
 })
 
 t.test('a link called muster-COMMAND is the command', async t => {
-  const link = join(dir, 'muster-protect-system')
+  const link = join(dir, 'muster-reboot-systems')
   symlinkSync(PROGRAM, link)
-  t.match(await muster(['--help'], link), { exit: 0, stdout: /^muster protect-system <systems/ })
+  t.match(await muster(['--help'], link), { exit: 0, stdout: /^muster reboot-system \[systems/ })
 })

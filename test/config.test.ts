@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import t from 'tap'
 import { chooseLan, defaultRoutes } from '../src/config/interface.js'
 import {
+  CLIENT_SETTINGS,
   envName,
   loadClientConfig,
   loadConfig,
   loadLocalConfig,
   parseConfigFile,
   SETTINGS,
+  type Setting,
 } from '../src/config.js'
 import { suggest } from '../src/core/suggest.js'
 import { golden } from './golden.js'
@@ -150,13 +152,25 @@ for (const [name, text, want] of [
 t.test('a command finds the API and the token', async t => {
   const token = file('secret\n')
   const absent = join(dir, 'absent')
-  t.same(loadClientConfig({ 'token-file': token }, {}), { server: 'http://127.0.0.1:8068', token: 'secret' })
+  t.match(loadClientConfig({ 'token-file': token }, {}), { server: 'http://127.0.0.1:8068', token: 'secret' })
   t.match(loadClientConfig({ server: 'http://a:1/' }, { MUSTER_TOKEN: 'x' }), {
     server: 'http://a:1',
     token: 'x',
   })
   t.match(loadClientConfig({ 'token-file': absent }, {}), { why: /cannot read the API token/ })
   t.match(problemsOf(loadClientConfig({ server: 'a' }, {})), [/^--server must be a URL/])
+})
+
+t.test("a command finds out who asks, and the owner's habits", async t => {
+  const config = file('group: pool\nprofile: debian-12-image\nuser: demo\n')
+  const env = { MUSTER_TOKEN: 'x', USER: 'kyo' }
+  const defaultsOf = (flags: object, env: object) => {
+    const found = loadClientConfig({ ...flags }, { ...env })
+    return 'problems' in found ? undefined : found.defaults
+  }
+  t.match(defaultsOf({ config }, env), { user: 'demo', group: 'pool', profile: 'debian-12-image' })
+  t.match(defaultsOf({ config, user: 'me' }, { ...env, MUSTER_GROUP: 'lab' }), { user: 'me', group: 'lab' })
+  t.same(defaultsOf({ config: file('') }, env), { user: 'kyo', group: undefined, profile: undefined })
 })
 
 for (const [word, want] of [
@@ -173,10 +187,17 @@ t.test('docs/configuration.md describes every setting', async t => {
       : [value].flat()
   const shown = (value: unknown) =>
     value === undefined || value === '' ? '' : `\`${listed(value).join(',') || '-'}\``
-  const rows = Object.entries(SETTINGS).map(
-    ([key, s]) => `| \`${key}\` | \`${envName(key)}\` | ${s.takes} | ${shown(s.default)} | ${s.means} |`,
+  const rows = (table: Readonly<Record<string, Setting>>) =>
+    Object.entries(table)
+      .map(
+        ([key, s]) => `| \`${key}\` | \`${envName(key)}\` | ${s.takes} | ${shown(s.default)} | ${s.means} |`,
+      )
+      .join('\n')
+  golden(
+    t,
+    'docs/configuration.md',
+    `${INTRODUCTION}\n${rows(SETTINGS)}\n${CLIENT}\n${rows(CLIENT_SETTINGS)}\n`,
   )
-  golden(t, 'docs/configuration.md', `${INTRODUCTION}\n${rows.join('\n')}\n${CLIENT}`)
 })
 
 const INTRODUCTION = `# Configuration
@@ -198,4 +219,6 @@ The commands that talk to a running daemon need no setting on its own host. From
 http://ADDRESS:8068\` (\`MUSTER_SERVER\`; the daemon's \`api-address\` must be open to the LAN) and the API token: \`--token-file
 FILE\` (\`MUSTER_TOKEN_FILE\`), or the token itself in \`MUSTER_TOKEN\`. It is never an argument, because arguments are
 visible to every user of a host.
-`
+
+| setting | environment | takes | default | means |
+|---|---|---|---|---|`

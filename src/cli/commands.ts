@@ -1,10 +1,19 @@
 import { changes } from '../commands/changes.js'
 import { type Command, EXIT } from '../commands/command.js'
+import { getConsoleOutput } from '../commands/consoleOutput.js'
+import { describeInstance } from '../commands/describeInstance.js'
+import { describeInstances } from '../commands/describeInstances.js'
 import { describeSystem } from '../commands/describeSystem.js'
 import { describeSystems } from '../commands/describeSystems.js'
 import { events } from '../commands/events.js'
+import { rebootInstances, retryInstances, terminateInstances } from '../commands/instanceChanges.js'
+import { describeDistros, describeProfiles } from '../commands/profiles.js'
+import { releaseSystems, reserveSystems } from '../commands/reservations.js'
+import { runInstances } from '../commands/runInstances.js'
 import { savePackets } from '../commands/savePackets.js'
 import { status } from '../commands/status.js'
+import { describeSystemGroups, describeSystemUser } from '../commands/systemGroups.js'
+import { createTags, deleteTags } from '../commands/tags.js'
 import { imagesBuild, imagesList } from '../local/images.js'
 import { installService } from '../local/installService.js'
 import { profilesCheck } from '../local/profiles.js'
@@ -17,6 +26,21 @@ export const COMMANDS: readonly Command[] = [
   serve,
   describeSystems,
   describeSystem,
+  describeSystemGroups,
+  describeSystemUser,
+  describeProfiles,
+  describeDistros,
+  runInstances,
+  describeInstances,
+  describeInstance,
+  getConsoleOutput,
+  terminateInstances,
+  retryInstances,
+  rebootInstances,
+  reserveSystems,
+  releaseSystems,
+  createTags,
+  deleteTags,
   events,
   ...changes,
   status,
@@ -30,4 +54,4 @@ export const COMMANDS: readonly Command[] = [
 ]
 
 export const EXIT_CODES = `Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage or settings, \
-${EXIT.notFound} no such system, ${EXIT.refused} refused in the present state, ${EXIT.unreachable} the daemon does not answer.`
+${EXIT.notFound} no such system or instance, ${EXIT.refused} refused in the present state, ${EXIT.unreachable} the daemon does not answer.`

@@ -1,4 +1,4 @@
-import { type ClientConfig, loadClientConfig } from '../config.js'
+import { type ClientConfig, type Defaults, loadClientConfig } from '../config.js'
 import { type Command, type Context, EXIT, type Exit } from './command.js'
 
 /** A command that cannot go on: its exit code, and one line that says what to do. */
@@ -9,6 +9,7 @@ export const hasFailed = (x: object): x is Failure => 'failed' in x
 
 export type Client = {
   readonly server: string
+  readonly defaults: Defaults
   /** `path` is under /api/v1; `wait` seconds are added to the time-out of a long poll. */
   json<T>(method: string, path: string, body?: object, wait?: number): Promise<Answer<T>>
   bytes(path: string): Promise<Answer<Buffer>>
@@ -16,6 +17,8 @@ export type Client = {
 
 /** How long a daemon on the LAN may take to answer. */
 const TIMEOUT_MS = 15_000
+/** More seconds, where the daemon asks nodes over SSH that may be away. */
+export const SLOW_S = 60
 
 /** Options that every command of this folder takes. */
 export const clientOptions = {
@@ -33,9 +36,10 @@ export function openClient(flags: Readonly<Record<string, unknown>>, { env }: Co
   const config = loadClientConfig(flags, env)
   if ('problems' in config) return { failed: EXIT.usage, why: config.problems.join('\nmuster: ') }
   if (config.token === undefined) return { failed: EXIT.failed, why: withoutToken(config) }
-  const { server, token } = config
+  const { server, token, defaults } = config
   return {
     server,
+    defaults,
     async json<T>(method: string, path: string, body?: object, wait = 0): Promise<Answer<T>> {
       const got = await request(server, token, method, path, body, wait)
       return got instanceof Response ? { value: (await got.json()) as T } : got

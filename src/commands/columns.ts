@@ -5,11 +5,21 @@ type Cell = string | number | undefined
 /** `value` is exact, for programs; `shown` is the same for people, where that differs. */
 type Column = { value: (s: Summary) => Cell; shown?: (s: Summary, now: Date) => Cell }
 
+export const tagsText = ({ tags }: Summary) =>
+  Object.entries(tags)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+
 export const COLUMNS = {
   id: { value: s => s.id },
   name: { value: s => s.name },
   group: { value: s => s.group },
   state: { value: s => s.state },
+  free: { value: s => (s.free ? 'free' : ''), shown: s => (s.free ? 'yes' : 'no') },
+  user: { value: s => s.reservedFor },
+  instance: { value: s => s.instance },
+  profile: { value: s => s.profile },
+  tags: { value: tagsText },
   cores: { value: s => s.cores },
   memory: { value: s => s.memory, shown: s => s.memory && memorySize(s.memory) },
   disks: {
@@ -33,10 +43,12 @@ export const COLUMNS = {
 export type ColumnName = keyof typeof COLUMNS
 export const COLUMN_NAMES = Object.keys(COLUMNS) as ColumnName[]
 
-export const DEFAULT_COLUMNS = [
-  ...['id', 'name', 'group', 'state', 'cores', 'memory', 'disks'],
-  ...['mac', 'address', 'vendor', 'product', 'serial', 'last-seen'],
-] as ColumnName[]
+const HARDWARE = ['cores', 'memory', 'disks', 'mac', 'address', 'vendor', 'product', 'serial', 'last-seen']
+const USE = ['free', 'user', 'instance']
+
+export const DEFAULT_COLUMNS = ['id', 'name', 'group', 'state', ...USE, ...HARDWARE] as ColumnName[]
+/** For programs, which count them: new ones are added at the end. */
+export const DEFAULT_FIELDS = ['id', 'name', 'group', 'state', ...HARDWARE, ...USE] as ColumnName[]
 
 const text = (cell: Cell) => (cell === undefined ? '' : String(cell))
 

@@ -11,6 +11,9 @@ export type Context = {
   readonly now: Date
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  readonly terminal?: NodeJS.WritableStream // where progress bars can be drawn: the standard error, if it is one
+  readonly clock: () => number // milliseconds; only differences mean anything
+  readonly pause: (ms: number) => Promise<void>
 }
 
 type OptionTable = Readonly<Record<string, Options>>
@@ -19,7 +22,9 @@ type Operand = PositionalOptions & { readonly several?: boolean; readonly requir
 /** One command of `muster`. Options and operands are yargs' own descriptions of them. */
 export type Command<O extends OptionTable = OptionTable> = {
   readonly name: string // `describe-systems`, or `scout build`
+  readonly aliases?: readonly string[]
   readonly summary: string
+  readonly details?: string // what the columns of its text output are, and the like
   readonly operands?: Readonly<Record<string, Operand>>
   readonly options: O
   readonly examples: readonly (readonly [command: string, means: string])[]

@@ -1,13 +1,11 @@
 import type { Facts } from '../core/facts.js'
 import type { Description } from '../core/summary.js'
 import { clientOptions, fail, hasFailed, openClient } from './client.js'
+import { tagsText } from './columns.js'
 import { command, EXIT } from './command.js'
-import { clean, json, outputOption, record } from './render.js'
+import { json, outputOption } from './render.js'
+import { asRecords, asSections, type Thing } from './sections.js'
 import { ago, diskSize, memorySize } from './units.js'
-
-/** One thing that a machine has: its kind, and labelled values. `shown` replaces the exact value for people. */
-type Field = readonly [label: string, value: string | number | boolean | undefined, shown?: string]
-type Thing = { kind: string; fields: readonly Field[] }
 
 export const describeSystem = command({
   name: 'describe-system',
@@ -32,30 +30,6 @@ export const describeSystem = command({
     return EXIT.ok
   },
 })
-
-/** Positions stay the same whether a value is known or not, so that `cut -f` works. */
-const asRecords = (things: readonly Thing[]) =>
-  things
-    .map(({ kind, fields }) =>
-      record(
-        kind,
-        fields.map(([, value]) => String(value ?? '')),
-      ),
-    )
-    .join('\n')
-
-function asSections(things: readonly Thing[]): string {
-  const width = Math.max(...things.flatMap(({ fields }) => fields.map(([label]) => label.length)))
-  return things
-    .map(({ kind, fields }) => {
-      const known = fields.filter(([, value]) => value !== undefined && value !== '')
-      const lines = known.map(
-        ([label, value, shown]) => `  ${label.padEnd(width)}  ${clean(shown ?? String(value))}`,
-      )
-      return [kind, ...lines].join('\n')
-    })
-    .join('\n')
-}
 
 function thingsOf(system: Description, now: Date): Thing[] {
   return [systemOf(system, now), ...(system.facts ? hardwareOf(system.facts) : [])]
@@ -82,6 +56,11 @@ const systemOf = (s: Description, now: Date): Thing => ({
     ['memory', s.memory, memorySize(s.memory ?? 0)],
     ['first seen', s.firstSeen, `${s.firstSeen} (${ago(s.firstSeen, now)})`],
     ['last seen', s.lastSeen, `${s.lastSeen} (${ago(s.lastSeen, now)})`],
+    ['free', s.free, s.free ? 'yes' : 'no'],
+    ['reserved for', s.reservedFor],
+    ['instance', s.instance],
+    ['profile', s.profile],
+    ['tags', tagsText(s)],
   ],
 })
 

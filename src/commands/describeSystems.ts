@@ -1,7 +1,16 @@
 import type { Summary } from '../core/summary.js'
-import { type Answer, type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
-import { COLUMN_NAMES, type ColumnName, DEFAULT_COLUMNS, exact, shown } from './columns.js'
+import {
+  type Answer,
+  type Client,
+  clientOptions,
+  type Failure,
+  fail,
+  hasFailed,
+  openClient,
+} from './client.js'
+import { COLUMN_NAMES, type ColumnName, DEFAULT_COLUMNS, DEFAULT_FIELDS, exact, shown } from './columns.js'
 import { command, EXIT, type Exit } from './command.js'
+import { filterOption, queryOf } from './options.js'
 import { json, outputOption, record, table } from './render.js'
 
 export const describeSystems = command({
@@ -11,6 +20,7 @@ export const describeSystems = command({
   options: {
     ...clientOptions,
     ...outputOption,
+    ...filterOption,
     columns: {
       type: 'string',
       requiresArg: true,
@@ -20,16 +30,17 @@ export const describeSystems = command({
   examples: [
     ['$0 describe-systems', 'all, as a table'],
     ['$0 describe-systems node-1 --columns name,mac,serial', 'one, and what is wanted of it'],
+    ["$0 describe-systems --filter state=discovered --filter 'memory>=8G'", 'those that fit'],
     ['$0 describe-systems --output text | cut -f 2,5', 'ids and states, for a script'],
   ],
   async run(args, context) {
-    const columns = columnsOf(args.columns)
+    const columns = columnsOf(args.columns, args.output === 'text' ? DEFAULT_FIELDS : DEFAULT_COLUMNS)
     if (hasFailed(columns)) return fail(columns, context)
     const client = openClient(args, context)
     if (hasFailed(client)) return fail(client, context)
     const found: Summary[] = []
     let exit: Exit = EXIT.ok
-    for await (const answer of systems(client, args.operands.systems ?? [])) {
+    for await (const answer of systems(client, args.operands.systems ?? [], args.filter)) {
       if (!hasFailed(answer)) found.push(...answer.value)
       else exit = fail(answer, context, exit)
       if (hasFailed(answer) && answer.failed === EXIT.unreachable) return exit
@@ -47,16 +58,28 @@ export const describeSystems = command({
   },
 })
 
-async function* systems(client: Client, names: readonly string[]): AsyncGenerator<Answer<Summary[]>> {
-  if (names.length === 0) return yield await client.json<Summary[]>('GET', '/systems')
+async function* systems(
+  client: Client,
+  names: readonly string[],
+  filter: readonly string[] | undefined,
+): AsyncGenerator<Answer<Summary[]>> {
+  if (names.length === 0 || filter)
+    return yield only(names, await client.json<Summary[]>('GET', `/systems${queryOf({ filter })}`))
   for (const name of names) {
     const answer = await client.json<Summary>('GET', `/systems/${encodeURIComponent(name)}`)
     yield hasFailed(answer) ? answer : { value: [answer.value] }
   }
 }
 
-function columnsOf(text: string | undefined): ColumnName[] | { failed: Exit; why: string } {
-  if (text === undefined) return DEFAULT_COLUMNS
+/** With a filter, those that are named and do not match it are left out. */
+const only = (names: readonly string[], answer: Answer<Summary[]>): Answer<Summary[]> =>
+  names.length === 0 || hasFailed(answer) ? answer : { value: answer.value.filter(isOneOf(names)) }
+
+const isOneOf = (names: readonly string[]) => (s: Summary) =>
+  names.some(name => [s.id, s.name, ...s.macs].some(own => own === name))
+
+function columnsOf(text: string | undefined, usual: ColumnName[]): ColumnName[] | Failure {
+  if (text === undefined) return usual
   const wanted = text.split(',').map(name => name.trim())
   const unknown = wanted.find(name => !isColumn(name))
   if (unknown !== undefined)

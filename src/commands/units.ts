@@ -13,3 +13,10 @@ export function ago(then: string, now: Date): string {
   const [, size, unit] = AGES.find(([limit]) => seconds < limit) ?? AGES[3]
   return `${Math.floor(seconds / size)} ${unit} ago`
 }
+
+/** `in 12 min`, or how long ago it was. */
+export function until(then: string, now: Date): string {
+  const ahead = Date.parse(then) - now.getTime()
+  if (ahead <= 0) return ago(then, now)
+  return `in ${ago(new Date(now.getTime() - ahead).toISOString(), now).replace(/ ago$/, '')}`
+}

@@ -188,6 +188,21 @@ export const CLIENT_SETTINGS = {
     undefined,
     'File that holds the API token. Unset: MUSTER_TOKEN, else api-token in the state directory.',
   ),
+  user: setting<string | undefined>(
+    text,
+    undefined,
+    'Whose instances and reservations are meant where -u is not given. Unset: USER of the environment.',
+  ),
+  group: setting<string | undefined>(
+    text,
+    undefined,
+    'Group that systems are taken from where -g is not given. Unset: any.',
+  ),
+  profile: setting<string | undefined>(
+    text,
+    undefined,
+    "Profile that is installed where -p is not given. Unset: the system's own.",
+  ),
 } as const satisfies Record<string, Setting<never> | Setting>
 
 type Camel<S extends string> = S extends `${infer Head}-${infer Tail}`

@@ -7,7 +7,7 @@ import { golden } from '../golden.js'
 const INTRODUCTION = `# Commands
 
 \`muster COMMAND --help\` tells the same in the shell; \`eval "$(muster completion)"\` completes commands and options there. A
-link called \`muster-COMMAND\` to the program is that command. ${EXIT_CODES}
+link called \`muster-COMMAND\` or \`metaleuca-COMMAND\` to the program is that command. ${EXIT_CODES}
 Where several systems are named, each is done by itself, and the first that failed decides.
 
 Settings of \`serve\` are in [configuration.md](configuration.md). This page is made from \`src/cli/commands.ts\` by
@@ -15,7 +15,7 @@ Settings of \`serve\` are in [configuration.md](configuration.md). This page is 
 `
 
 function section(command: Command): string {
-  const { summary, operands = {}, options, examples, name } = command
+  const { summary, operands = {}, options, examples, name, aliases = [], details } = command
   const rows = [
     ...Object.entries(operands).map(([word, o]) => `- \`${word}\`: ${o.describe}`),
     ...Object.entries(name === 'serve' ? {} : options).map(option),
@@ -26,19 +26,22 @@ function section(command: Command): string {
     '',
     summary,
     '',
+    ...aliases.flatMap(alias => [`Also called \`${alias}\`.`, '']),
     ...rows,
     ...(rows.length ? [''] : []),
     '```sh',
     ...shell,
     '```',
     '',
+    ...(details ? ['```text', details, '```', ''] : []),
   ].join('\n')
 }
 
 function option([name, o]: [string, Options]): string {
   const choices = o.choices ? `; one of ${o.choices.join(', ')}` : ''
   const otherwise = o.default === undefined || o.default === false ? '' : `; ${o.default} unless given`
-  return `- \`--${name}\`: ${o.describe}${choices}${otherwise}`
+  const letters = [o.alias ?? []].flat().filter(alias => alias.length === 1)
+  return `- ${[...letters.map(l => `\`-${l}\``), `\`--${name}\``].join(', ')}: ${o.describe}${choices}${otherwise}`
 }
 
 t.test('docs/commands.md describes every command', async t =>

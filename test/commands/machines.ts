@@ -20,6 +20,10 @@ export const rack = {
     { name: 'sda', size: 480_103_981_056 },
     { name: 'nvme0n1', size: 1_920_383_410_176 },
   ],
+  free: false,
+  reservedFor: 'demo',
+  instance: 'i-000000000001',
+  tags: { rack: '2' },
   firstSeen: '2025-12-24T08:00:00.000Z',
   lastSeen: '2026-01-02T11:59:48.000Z',
 }
@@ -33,6 +37,9 @@ export const newcomer = {
   macs: ['b8:27:eb:00:00:01'],
   cores: 4,
   memory: 8_589_934_592,
+  free: true,
+  profile: 'debian-12-image',
+  tags: {},
   firstSeen: '2026-01-02T09:00:00.000Z',
   lastSeen: '2026-01-02T09:00:00.000Z',
 }

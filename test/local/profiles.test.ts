@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { SHIPPED } from '../../src/io/profiles.js'
 import { profilesCheck } from '../../src/local/profiles.js'
+import { fakeContext } from '../commands/fakeApi.js'
 
 const FINE = 'distribution: debian\nrelease: 12\ninstaller: image\n'
 
@@ -11,8 +12,7 @@ t.test('profiles check', async t => {
   const check = async (files: string[], own = dir) => {
     const lines: string[] = []
     const context = {
-      env: { MUSTER_CONFIG: '/dev/null' },
-      now: new Date(),
+      ...fakeContext(''),
       out: (text: string) => lines.push(text),
       err: (text: string) => lines.push(`! ${text}`),
     }

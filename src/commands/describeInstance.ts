@@ -1,0 +1,105 @@
+import type { InstanceView } from '../core/instanceView.js'
+import type { Description } from '../core/summary.js'
+import { type Answer, type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
+import { command, EXIT } from './command.js'
+import { json, outputOption } from './render.js'
+import { asRecords, asSections, type Thing } from './sections.js'
+import { ago, diskSize, until } from './units.js'
+
+const LOG_LINES = 12
+
+export const describeInstance = command({
+  name: 'describe-instance',
+  summary:
+    'Tell everything that is known of one instance: which disk is written, how far it is, why it failed.',
+  operands: { instance: { required: true, describe: 'id or name' } },
+  options: { ...clientOptions, ...outputOption },
+  examples: [
+    ['$0 describe-instance i-0123456789ab', 'for people, with the last lines of the log'],
+    ['$0 describe-instance web-1 --output json | jq -r .hostKeys[]', 'for programs'],
+  ],
+  async run(args, context) {
+    const client = openClient(args, context)
+    if (hasFailed(client)) return fail(client, context)
+    const [name = ''] = args.operands.instance ?? []
+    const answer = await instance(client, name)
+    if (hasFailed(answer)) return fail(answer, context)
+    if (args.output === 'json') {
+      context.out(json(answer.value))
+      return EXIT.ok
+    }
+    const log = await client.bytes(`/instances/${answer.value.id}/console`)
+    if (hasFailed(log)) return fail(log, context)
+    const lines = log.value.toString().trimEnd().split('\n').slice(-LOG_LINES)
+    const things = thingsOf(answer.value, await diskOf(client, answer.value), lines, context.now)
+    context.out(args.output === 'text' ? asRecords(things) : asSections(things))
+    return EXIT.ok
+  },
+})
+
+export const instance = (client: Client, name: string): Promise<Answer<InstanceView>> =>
+  client.json<InstanceView>('GET', `/instances/${encodeURIComponent(name)}`)
+
+/** What the path of an instance's disk stands for: `sda 480 GB INTEL SSDSC2BB48`; nothing when that is not known. */
+export async function diskOf(client: Client, { machine, disk }: InstanceView): Promise<string> {
+  const answer = await client.json<Description>('GET', `/systems/${machine}`)
+  if (hasFailed(answer)) return ''
+  const found = answer.value.facts?.disks.find(d => d.byId === disk || `/dev/${d.name}` === disk)
+  return found ? [found.name, diskSize(found.size), found.model ?? ''].join(' ').trim() : ''
+}
+
+/** Whether the disk was touched already: the owner may still be in time to say no. */
+const WRITTEN: Record<string, string> = {
+  reserved: 'not written yet',
+  starting: 'not written yet',
+  installing: 'being written',
+}
+
+function thingsOf(i: InstanceView, disk: string, log: readonly string[], now: Date): Thing[] {
+  const written = i.installedAt ? 'written' : (WRITTEN[i.stage ?? ''] ?? 'perhaps written')
+  const when = (time: string | undefined) => (time ? `${time} (${ago(time, now)})` : '')
+  return [
+    {
+      kind: 'INSTANCE',
+      fields: [
+        ['id', i.id],
+        ['name', i.name],
+        ['user', i.user],
+        ['profile', i.profile],
+        ['state', i.state],
+        ['stage', i.stage],
+        ['percent', i.percent],
+        ['doing', i.note],
+        ['reason', i.reason],
+        ['since', i.since, when(i.since)],
+        ['deadline', i.deadline, i.deadline && `${i.deadline} (${until(i.deadline, now)})`],
+        ['attempts', i.attempts],
+        ['reservation', i.reservation],
+        ['launched', i.launched, when(i.launched)],
+        ['installed', i.installedAt, when(i.installedAt)],
+        ['address', i.address],
+        ['host name', i.hostName],
+        ['at the end', i.wipe, `wipe ${i.wipe}${i.powerOff ? ', power off' : ''}`],
+      ],
+    },
+    {
+      kind: 'SYSTEM',
+      fields: [
+        ['id', i.machine],
+        ['name', i.system],
+        ['group', i.group],
+      ],
+    },
+    {
+      kind: 'BLOCKDEVICE',
+      fields: [
+        ['path', i.disk],
+        ['disk', disk],
+        ['state', written],
+      ],
+    },
+    { kind: 'TAG', rows: Object.entries(i.tags) },
+    { kind: 'HOSTKEY', rows: (i.hostKeys ?? []).map(key => [key]) },
+    { kind: 'LOG', rows: log.flatMap(line => (line ? [[line]] : [])) },
+  ]
+}

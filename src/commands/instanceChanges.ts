@@ -1,0 +1,170 @@
+import { WIPES, type Wipe } from '../core/instance.js'
+import type { InstanceView } from '../core/instanceView.js'
+import { type Answer, type Client, clientOptions, fail, hasFailed, openClient, SLOW_S } from './client.js'
+import { type Command, type Context, command, EXIT, type Exit } from './command.js'
+import { list } from './describeInstances.js'
+import { changeRow } from './instanceRows.js'
+import { instancesOption, named, userOption } from './options.js'
+import { json, type Output, outputOption, table } from './render.js'
+import { type Goal, waitFor, waitOptions } from './wait.js'
+
+/** Which instances a command means: those named, or all of one user. Never all by leaving both out. */
+type Chosen = { instances: readonly string[] } | { user: string }
+
+export function chosenOf(
+  what: string,
+  instances: readonly string[],
+  user: string | undefined,
+): Answer<Chosen> {
+  if (instances.length > 0 && user !== undefined)
+    return { failed: EXIT.usage, why: `name ${what}, or say -u for all of a user, not both` }
+  if (instances.length > 0) return { value: { instances } }
+  if (user !== undefined) return { value: { user } }
+  return { failed: EXIT.usage, why: `name the ${what}, or say -u USER for all of a user` }
+}
+
+const INSTANCES = {
+  instances: { several: true, describe: 'ids or names, whoever has them' },
+} as const
+
+const options = {
+  ...clientOptions,
+  ...outputOption,
+  user: { ...userOption.user, describe: 'all instances of this user' },
+  ...instancesOption,
+} as const satisfies Command['options']
+
+const DETAILS = `Text output, tab-separated:
+INSTANCE id state-before state-now name system user`
+
+type Change = {
+  path: string
+  body?: object
+  goal?: Goal // with --wait
+  chosen: Answer<Chosen>
+  output: Output
+  timeout: number
+}
+
+/** Asks the API for all of them at once: it does all or, with one that is refused, none. */
+async function change(client: Client, asked: Change, context: Context): Promise<Exit> {
+  const { chosen, path, body, goal, output, timeout } = asked
+  if (hasFailed(chosen)) return fail(chosen, context)
+  const before = await states(client)
+  if (hasFailed(before)) return fail(before, context)
+  const answer = await client.json<InstanceView[]>('POST', path, { ...chosen.value, ...body }, SLOW_S)
+  if (hasFailed(answer)) return fail(answer, context)
+  if (answer.value.length === 0)
+    return fail({ failed: EXIT.notFound, why: 'there is no such instance' }, context)
+  const ids = answer.value.map(i => i.id)
+  const { instances, missed } = goal
+    ? await waitFor(client, ids, { goal, timeout }, context)
+    : { instances: answer.value, missed: [] }
+  tell(instances, before.value, output, context)
+  let exit: Exit = EXIT.ok
+  for (const failure of missed) exit = fail(failure, context, exit)
+  return exit
+}
+
+async function states(client: Client): Promise<Answer<ReadonlyMap<string, string>>> {
+  const all = await list(client, {})
+  if (hasFailed(all)) return all
+  return { value: new Map(all.value.flatMap(r => r.instances.map(i => [i.id, i.state] as const))) }
+}
+
+const HEAD = ['id', 'name', 'system', 'user', 'before', 'state']
+
+function tell(
+  instances: readonly InstanceView[],
+  before: ReadonlyMap<string, string>,
+  output: Output,
+  { out }: Context,
+): void {
+  const rows = instances.map(i => [i.id, i.name, i.system, i.user, before.get(i.id) ?? '', i.state])
+  if (output === 'json') out(json(instances))
+  else if (output === 'text') for (const i of instances) out(changeRow(i, before.get(i.id)))
+  else out(table(HEAD, rows))
+}
+
+type RetryArgs = { user?: string | undefined; output: Output; wait: boolean; timeout: number }
+
+/** Of retry-instances, and of run-instances --retry. */
+export const retry = (
+  client: Client,
+  { user, output, wait, timeout }: RetryArgs,
+  operands: readonly string[] | undefined,
+  option: readonly string[] | undefined,
+  context: Context,
+): Promise<Exit> => {
+  const chosen = chosenOf('instances', named(operands, option), user)
+  return change(
+    client,
+    { path: '/instances/retry', chosen, output, timeout, ...(wait && { goal: 'running' }) },
+    context,
+  )
+}
+
+export const retryInstances = command({
+  name: 'retry-instances',
+  summary: 'Start the install of failed instances again, on the same systems.',
+  operands: INSTANCES,
+  options: { ...options, ...waitOptions },
+  details: DETAILS,
+  examples: [
+    ['$0 retry-instances i-0123456789ab --wait', ''],
+    ['$0 retry-instances -u demo', 'all of demo that failed'],
+  ],
+  async run(args, context) {
+    const client = openClient(args, context)
+    if (hasFailed(client)) return fail(client, context)
+    return retry(client, args, args.operands.instances, args.instance, context)
+  },
+})
+
+export const terminateInstances = command({
+  name: 'terminate-instances',
+  summary: 'Give systems back: they go into the scout, are wiped if that is asked for, and are free again.',
+  operands: INSTANCES,
+  options: {
+    ...options,
+    wipe: {
+      type: 'string',
+      requiresArg: true,
+      choices: WIPES satisfies readonly Wipe[],
+      default: 'none',
+      describe: 'none: the disk stays as it is; quick: it does not boot any more; full: all of it',
+    },
+    'power-off': { type: 'boolean', default: false, describe: 'switch the systems off when they are free' },
+    ...waitOptions,
+  },
+  details: `${DETAILS}
+A user is a name to sort by, not a permission: who has the API's token may terminate the instances of all.`,
+  examples: [
+    ['$0 terminate-instances -u demo', 'all of demo'],
+    ['$0 terminate-instances i-0123456789ab --wipe quick --power-off --wait', 'one, and watch it go'],
+  ],
+  async run(args, context) {
+    const client = openClient(args, context)
+    if (hasFailed(client)) return fail(client, context)
+    const { output, timeout, wait, wipe, 'power-off': powerOff } = args
+    const chosen = chosenOf('instances', named(args.operands.instances, args.instance), args.user)
+    const body = { wipe, powerOff }
+    const goal = wait ? ({ goal: 'terminated' } as const) : {}
+    return change(client, { path: '/instances/terminate', chosen, body, output, timeout, ...goal }, context)
+  },
+})
+
+export const rebootInstances = command({
+  name: 'reboot-instances',
+  summary: 'Reboot running instances, over SSH.',
+  operands: INSTANCES,
+  options,
+  details: DETAILS,
+  examples: [['$0 reboot-instances i-0123456789ab', '']],
+  async run(args, context) {
+    const client = openClient(args, context)
+    if (hasFailed(client)) return fail(client, context)
+    const chosen = chosenOf('instances', named(args.operands.instances, args.instance), args.user)
+    return change(client, { path: '/instances/reboot', chosen, output: args.output, timeout: 0 }, context)
+  },
+})

@@ -1,0 +1,93 @@
+import type { InstanceView } from '../core/instanceView.js'
+import { type Answer, type Client, type Failure, hasFailed } from './client.js'
+import { type Command, type Context, EXIT } from './command.js'
+import { instance } from './describeInstance.js'
+import { stateOf } from './instanceRows.js'
+import { type Progress, progressOf } from './progress.js'
+
+export const waitOptions = {
+  wait: { type: 'boolean', default: false, describe: 'show how far each is, until all are at their end' },
+  timeout: {
+    type: 'number',
+    requiresArg: true,
+    default: 10_800,
+    describe: 'seconds that --wait takes at most; what was begun goes on after them',
+  },
+} as const satisfies Command['options']
+
+const LOOK_MS = 1_000
+const RETRY_MS = 2_000
+
+/** What is waited for. */
+export type Goal = 'running' | 'terminated'
+
+/** Where an instance cannot get to its goal any more without its owner. */
+const isLost = ({ state }: InstanceView, goal: Goal) =>
+  goal === 'running' && (state === 'failed' || state === 'shutting-down' || state === 'terminated')
+
+/**
+ * The instances at their end, reached or not: `missed` has what to say of those that did not reach it. A daemon that
+ * does not answer is asked again, as it may be starting anew.
+ */
+export async function waitFor(
+  client: Client,
+  ids: readonly string[],
+  wish: { goal: Goal; timeout: number },
+  context: Context,
+): Promise<{ instances: readonly InstanceView[]; missed: readonly Failure[] }> {
+  const progress = progressOf(context)
+  try {
+    return await follow(client, ids, wish, context, progress)
+  } finally {
+    progress.stop()
+  }
+}
+
+async function follow(
+  client: Client,
+  ids: readonly string[],
+  { goal, timeout }: { goal: Goal; timeout: number },
+  { clock, pause }: Context,
+  progress: Progress,
+) {
+  const end = clock() + timeout * 1000
+  let away = false
+  let instances: readonly InstanceView[] = []
+  for (;;) {
+    const answer = await look(client, ids)
+    if (hasFailed(answer)) {
+      if (answer.failed !== EXIT.unreachable) return { instances, missed: [answer] }
+      if (!away) progress.say(`muster: ${answer.why}; trying again`)
+    } else {
+      instances = answer.value
+      progress.show(instances)
+      if (instances.every(i => i.state === goal || isLost(i, goal)))
+        return { instances, missed: instances.filter(i => isLost(i, goal)).map(lost) }
+    }
+    away = hasFailed(answer)
+    if (clock() >= end) return { instances, missed: [timedOut(answer, timeout, goal)] }
+    await pause(away ? RETRY_MS : LOOK_MS)
+  }
+}
+
+async function look(client: Client, ids: readonly string[]): Promise<Answer<InstanceView[]>> {
+  const found: InstanceView[] = []
+  for (const answer of await Promise.all(ids.map(id => instance(client, id))))
+    if (hasFailed(answer)) return answer
+    else found.push(answer.value)
+  return { value: found }
+}
+
+const lost = (i: InstanceView): Failure => ({
+  failed: EXIT.failed,
+  why: `${i.name} (${i.id}) is ${i.state}${i.reason ? `: ${i.reason}` : ''}`,
+})
+
+function timedOut(answer: Answer<InstanceView[]>, timeout: number, goal: Goal): Failure {
+  if (hasFailed(answer)) return answer
+  const late = answer.value.filter(i => i.state !== goal).map(i => `${i.name} is ${stateOf(i)}`)
+  return {
+    failed: EXIT.failed,
+    why: `after ${timeout} s ${late.join(', ')}; it goes on: see describe-instances`,
+  }
+}
