@@ -5,6 +5,7 @@ const BENCHES: Record<string, () => Promise<{ run(): Promise<Row[]> }>> = {
   boot: () => import('./boot.js'),
   dhcp: () => import('./dhcp.js'),
   http: () => import('./http.js'),
+  mirror: () => import('./mirror.js'),
   tftp: () => import('./tftp.js'),
   storm: () => import('./storm.js'),
 }
