@@ -80,11 +80,8 @@ async function nginx(folder: string, mirror: Server): Promise<Cache> {
   return { name: 'nginx', server, urlOf: path => `${server.url}${path}` }
 }
 
-/** apt-cacher-ng 3.7.4 takes no port above 32767: "Error resolving address for binding". */
-const LOW_PORT = 23_142
-
 async function aptCacher(folder: string, mirror: Server): Promise<Cache> {
-  const [home, port] = [join(folder, 'acng'), await freePort(LOW_PORT)]
+  const [home, port] = [join(folder, 'acng'), await freePort()]
   mkdirSync(join(home, 'log'), { recursive: true })
   mkdirSync(join(home, 'etc'))
   mkdirSync(join(home, 'cache'))

@@ -108,14 +108,19 @@ export async function answers(url: string): Promise<void> {
   }
 }
 
-export async function freePort(wanted = 0): Promise<number> {
-  const server = createServer().listen(wanted, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (typeof address !== 'object' || !address) throw new Error('no free port')
-  return address.port
+/** Below 32768: apt-cacher-ng 3.7.4 neither listens on a port above that nor connects to one. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    server.close()
+    if (free) return port
+  }
+  throw new Error('no free port')
 }
 
 export async function stop(child: ChildProcess): Promise<void> {
