@@ -166,7 +166,7 @@ export async function openMirrorCache(o: MirrorCacheOptions): Promise<MirrorCach
         await growing.add(chunk)
         if (growing.received() > limit) throw new DiskFailure('larger than the mirror cache')
       }
-      growing.end()
+      await growing.end()
       const size = growing.received()
       if (head.size === undefined && !isChunked(res)) throw new Error('nobody knows whether it is whole')
       await draft.keep({ ...head, size })

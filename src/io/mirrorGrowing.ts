@@ -6,9 +6,10 @@ import { pieceFloor, type ReadPiece } from './mirrorPieces.js'
  * that came from the mirror; who is slower, or came later, reads from the disk.
  */
 export type Growing = {
-  /** Takes the next bytes: to all readers at once, and to the disk, which this waits for. */
+  /** Takes the next bytes: to all readers at once, and to the disk, for which this waits when it falls behind. */
   add(chunk: Buffer): Promise<void>
-  end(): void
+  /** All bytes are there; resolves when they are written. */
+  end(): Promise<void>
   /** No more bytes come; readers get what there is, and then this. */
   fail(failure: Error): void
   received(): number
@@ -26,12 +27,18 @@ export class DiskFailure extends Error {}
 const LENT_BYTES = 4 * 1024 * 1024
 const LENT_CHUNKS = 512
 
+/** How far the disk may lag behind the mirror: one write of many small buffers costs little more than of one. */
+const BEHIND_BYTES = 1024 * 1024
+
 type Chunk = { from: number; bytes: Buffer }
 
 /** @param offset of the file's first byte in `handle` */
 export function createGrowing(id: string, handle: FileHandle, offset: number, readPiece: ReadPiece): Growing {
   const lent: Chunk[] = []
   let [received, written, lentBytes, users] = [0, 0, 0, 1]
+  let waiting: Buffer[] = []
+  let writing: Promise<void> | undefined
+  let broken: DiskFailure | undefined
   let over: 'ended' | Error | undefined
   let wake = () => {}
   let progress = new Promise<void>(resolve => (wake = resolve))
@@ -44,7 +51,28 @@ export function createGrowing(id: string, handle: FileHandle, offset: number, re
   function lend(chunk: Buffer) {
     lent.push({ from: received, bytes: chunk })
     lentBytes += chunk.length
-    while (lentBytes > LENT_BYTES || lent.length > LENT_CHUNKS) lentBytes -= lent.shift()?.bytes.length ?? 0
+    while (lentBytes > LENT_BYTES || lent.length > LENT_CHUNKS) {
+      const [oldest] = lent
+      if (!oldest || oldest.from + oldest.bytes.length > written) return // nowhere else yet
+      lentBytes -= oldest.bytes.length
+      lent.shift()
+    }
+  }
+
+  async function writeAll() {
+    while (waiting.length > 0 && !broken) {
+      const batch = waiting
+      waiting = []
+      const done = await writeFully(handle, batch, offset + written)
+      if (typeof done === 'number') written += done
+      else broken = done
+    }
+  }
+
+  /** One write at a time. */
+  function writeOn(): Promise<void> {
+    writing ??= writeAll().finally(() => (writing = undefined))
+    return writing
   }
 
   /** The lent buffer that holds this byte; they follow one another without gaps. */
@@ -79,15 +107,18 @@ export function createGrowing(id: string, handle: FileHandle, offset: number, re
     },
     async add(chunk) {
       lend(chunk)
-      const at = received
+      waiting.push(chunk)
       received += chunk.length
       tell()
-      await writeFully(handle, chunk, offset + at)
-      written = received
+      const round = writeOn()
+      if (received - written > BEHIND_BYTES) await round
+      if (broken) throw broken
     },
-    end() {
+    async end() {
       over = 'ended'
       tell()
+      await writeOn()
+      if (broken) throw broken
     },
     fail(failure) {
       over = failure
@@ -107,12 +138,17 @@ export function createGrowing(id: string, handle: FileHandle, offset: number, re
   }
 }
 
-/** @throws DiskFailure (rejects) */
-async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+/** @returns how many bytes that were */
+async function writeFully(handle: FileHandle, batch: readonly Buffer[], position: number) {
+  const size = batch.reduce((sum, bytes) => sum + bytes.length, 0)
   try {
-    for (let done = 0; done < bytes.length; )
-      done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten
+    const { bytesWritten } = await handle.writev(batch, position)
+    if (bytesWritten === size) return size
+    const rest = Buffer.concat(batch).subarray(bytesWritten) // a disk that is nearly full takes a part
+    const again = await handle.write(rest, 0, rest.length, position + bytesWritten)
+    if (again.bytesWritten === rest.length) return size
   } catch (cause) {
-    throw new DiskFailure('cannot write to the mirror cache', { cause })
+    return new DiskFailure('cannot write to the mirror cache', { cause })
   }
+  return new DiskFailure('the disk of the mirror cache is full')
 }

@@ -22,9 +22,9 @@ type Counters = Record<string, () => Record<string, number>>
 
 /** DHCP comes last: who is offered a file finds everybody there to send it. */
 export async function openListeners(config: Config, state: State, log: Log, keep: Keep): Promise<void> {
-  const { inventory, files, token } = state
+  const { inventory, files, mirrors, token } = state
   const packets = createPacketRing(config.packetRing)
-  const counters: Counters = { inventory: inventory.counters }
+  const counters: Counters = { inventory: inventory.counters, mirror: mirrors.counters }
   const status = statusOf(config, state, counters)
 
   const serve = async (
@@ -69,7 +69,7 @@ export async function openListeners(config: Config, state: State, log: Log, keep
 
 export const urlOf = ({ address, httpPort }: Config) => `http://${address}:${httpPort}`
 
-function bootRoutes(config: Config, { inventory, files, jobs, media, sshKey }: State, log: Log) {
+function bootRoutes(config: Config, { inventory, files, jobs, media, mirrors, sshKey }: State, log: Log) {
   const templates = openTemplates()
   const neighbour = config.checkNeighbours ? (address: string) => macOf(address) : async () => undefined
   const documents = createInstallDocuments({
@@ -91,6 +91,7 @@ function bootRoutes(config: Config, { inventory, files, jobs, media, sshKey }: S
     nbp: (name: string) => files.read(name),
     scoutFile: files.readScout,
     mediumFile: media.file,
+    mirror: mirrors.get,
     now: () => new Date(),
     inventory,
     jobs,

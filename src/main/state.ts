@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Config } from '../config.js'
 import { type BootFiles, openBootFiles } from '../control/bootFiles.js'
 import { createCommits } from '../control/commits.js'
@@ -11,6 +12,7 @@ import { openApiToken } from '../io/apiToken.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Log } from '../io/log.js'
 import { type Media, openMedia } from '../io/media.js'
+import { type MirrorCache, openMirrorCache } from '../io/mirrorCache.js'
 import { openProfiles, type Profiles } from '../io/profiles.js'
 import { openSshKey, type SshKey } from '../io/sshKey.js'
 import { openStore } from '../io/store.js'
@@ -24,6 +26,7 @@ export type State = {
   profiles: Profiles
   files: BootFiles
   media: Media
+  mirrors: MirrorCache
   token: string
   sshKey: SshKey
 }
@@ -43,6 +46,14 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
     isProfile: async name => (await profiles.find(name)) !== undefined,
   })
   keep('inventory', { close: () => inventory.flush() })
+  const mirrors = await openMirrorCache({
+    folder: join(stateDir, 'mirror'),
+    mirrors: config.mirrors,
+    limit: config.mirrorCacheSize * 1e9,
+    log: log.area('mirror'),
+    now: Date.now,
+  })
+  keep('mirror', mirrors)
   const sshKey = await openSshKey(stateDir)
   const instances = createInstances({
     ...{ store, commits, rules, now, profiles, media },
@@ -52,7 +63,7 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
     },
   })
   return {
-    ...{ inventory, instances, profiles, media, sshKey },
+    ...{ inventory, instances, profiles, media, mirrors, sshKey },
     jobs: createInstallJobs({ commits, rules, log: log.area('install') }),
     files: openBootFiles(stateDir),
     token: await openApiToken(stateDir),

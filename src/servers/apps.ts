@@ -6,12 +6,13 @@ import { type ApiRoutes, apiRoutes } from './routes/api.js'
 import { type BootRoutes, bootRoutes } from './routes/boot.js'
 import { type InstallRoutes, installRoutes } from './routes/install.js'
 import { type MediaRoutes, mediaRoutes } from './routes/media.js'
+import { type MirrorRoutes, mirrorRoutes } from './routes/mirror.js'
 import { type ScoutRoutes, scoutRoutes } from './routes/scout.js'
 
 const SCOUT = '/scout/'
 const INSTALL = '/install/'
 
-type MachineRoutes = BootRoutes & MediaRoutes & ScoutRoutes & InstallRoutes
+type MachineRoutes = BootRoutes & MediaRoutes & MirrorRoutes & ScoutRoutes & InstallRoutes
 
 /** The service for machines: what they boot, what the scout tells and what installers do. The last two log as areas of their own. */
 export function bootApp(o: MachineRoutes & { scoutLog: Logger; installLog: Logger }): Express {
@@ -20,6 +21,7 @@ export function bootApp(o: MachineRoutes & { scoutLog: Logger; installLog: Logge
   const app = base(logOf)
     .use(bootRoutes(o))
     .use(mediaRoutes(o))
+    .use(mirrorRoutes(o))
     .use(scoutRoutes({ ...o, log: o.scoutLog }))
     .use(installRoutes({ ...o, log: o.installLog }))
   return end(app, o.log, sendText, SCOUT)

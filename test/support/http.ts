@@ -44,6 +44,7 @@ export async function startServices(t: Test, some: Some = {}) {
   const boot = bootApp({
     scripts,
     mediumFile: some.mediumFile ?? (async () => undefined),
+    mirror: async () => ({ status: 404, why: 'no mirror' }),
     jobs: pretendJobs.jobs,
     documents: pretendDocuments,
     macOf: async () => some.owner,

@@ -129,6 +129,7 @@ export const pretendDocuments: InstallDocuments = {
 /** What the service for machines needs beside the inventory, for those who try something else. */
 export const noInstalls = (log: Logger) => ({
   mediumFile: async () => undefined,
+  mirror: async () => ({ status: 404, why: 'no mirror' }),
   jobs: pretendInstallJobs().jobs,
   documents: pretendDocuments,
   macOf: async () => undefined,
