@@ -19,7 +19,7 @@ RUN npm run build && npm prune --omit=dev && rm -rf node_modules/sqlite3/build/R
 FROM ${BASE}
 # mmdebstrap and zstd serve `scout build` and `images build` alone; the daemon needs Node and nothing else.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates debian-archive-keyring libcap2-bin mmdebstrap nodejs zstd \
+      ca-certificates debian-archive-keyring gpgv libcap2-bin mmdebstrap nodejs zstd \
  && useradd --system --home-dir /var/lib/muster --shell /usr/sbin/nologin muster \
  && install -d -o muster -g muster -m 0700 /var/lib/muster \
  && install -m 0755 "$(readlink -f "$(command -v node)")" /usr/local/bin/muster-node \

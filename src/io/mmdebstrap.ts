@@ -36,6 +36,13 @@ export type Installation = {
 /** Debian's own keys: a mirror is never trusted, only the archive's signature on what it serves. */
 const KEYRINGS = ['pgp', 'gpg'].map(kind => `/usr/share/keyrings/debian-archive-keyring.${kind}`)
 
+/** @throws Error when they are not installed */
+export function debianKeyring(): string {
+  const keyring = KEYRINGS.find(path => existsSync(path))
+  if (!keyring) throw new Error('the keys of Debian are missing: apt-get install debian-archive-keyring')
+  return keyring
+}
+
 /** The lines by which mmdebstrap (1.3 to 1.5) tells its steps, and how much of the time lies before them. */
 const EXTRACTING = [
   [/running apt-get update/, 0.02, 'reading the package lists'],
@@ -96,9 +103,7 @@ const common = ({ packages, setup = [] }: Pick<Extraction, 'packages' | 'setup'>
 ]
 
 function sourceOf({ url, suite, components }: Installation['sources'][number]): string {
-  const keyring = KEYRINGS.find(path => existsSync(path))
-  if (!keyring) throw new Error('the keys of Debian are missing: apt-get install debian-archive-keyring')
-  return `deb [signed-by=${keyring}] ${url} ${suite} ${components.join(' ')}`
+  return `deb [signed-by=${debianKeyring()}] ${url} ${suite} ${components.join(' ')}`
 }
 
 /** Trees take up to a GB; /tmp is in memory on many hosts. */

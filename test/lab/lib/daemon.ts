@@ -26,6 +26,8 @@ export type LabDaemon = {
   lines(): LogLine[]
   /** Runs a muster command beside the daemon and returns what it prints; throws when it fails. */
   muster(...args: string[]): Promise<string>
+  /** The same for a command that waits for machines. */
+  musterWithin(timeoutMs: number, ...args: string[]): Promise<string>
   /** Throws when the API refuses, with its message. */
   api<T>(method: 'GET' | 'POST' | 'PATCH', path: string, body?: unknown): Promise<T>
   systems(): Promise<Summary[]>
@@ -48,6 +50,7 @@ export type LabDaemon = {
 
 const API = 'http://127.0.0.1:8068'
 const START_MS = 20_000
+const COMMAND_MS = 20_000
 
 export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon> {
   const stateDir = join(folder, 'state')
@@ -79,6 +82,11 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
     return answer as T
   }
 
+  const muster = (timeoutMs: number, args: readonly string[]) => {
+    const token = ['--token-file', join(stateDir, 'api-token')]
+    return runIn(lan.daemon, process.execPath, ['dist/cli.js', ...args, ...token], timeoutMs)
+  }
+
   const systems = () => api<Summary[]>('GET', 'systems')
   const instance = (idOrName: string) => api<InstanceView>('GET', `instances/${idOrName}`)
 
@@ -94,13 +102,8 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
     stop: async () => service?.stop(),
     log: () => log,
     lines: () => parseLines(log.text()),
-    muster: (...args) =>
-      runIn(lan.daemon, process.execPath, [
-        'dist/cli.js',
-        ...args,
-        '--token-file',
-        join(stateDir, 'api-token'),
-      ]),
+    muster: (...args) => muster(COMMAND_MS, args),
+    musterWithin: (timeoutMs, ...args) => muster(timeoutMs, args),
     api,
     systems,
     events: system => api('GET', `events?limit=1000&system=${system}`),
