@@ -61,7 +61,8 @@ async function giveWipe(
     return undefined
   }
   const attempts = instance.attempts + 1
-  await act.tx.saveInstance({ ...instance, attempts })
+  const { deadline: _, nextTry: __, reason: ___, ...back } = instance // it is back, and a full wipe takes hours
+  await act.tx.saveInstance({ ...back, attempts })
   await tell(act, instance, `${instance.wipe} wipe of ${instance.disk} handed out (${attempts})`)
   return handOut(act, instance, 'wipe', to)
 }

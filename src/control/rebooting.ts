@@ -11,8 +11,11 @@ import { tell } from './phases.js'
 /** A node that can be reached: its address, and the host keys that it may show. */
 export type Node = { readonly address: string; readonly hostKeys: readonly string[] }
 
-/** Reboots it over SSH, as root with the daemon's key. Rejects, within a bounded time, with what went wrong. */
-export type RebootNode = (node: Node) => Promise<void>
+/** Reboots it over SSH, as root with the daemon's key. Rejects with what went wrong, and soon after `end` aborts. */
+export type RebootNode = (node: Node, end: AbortSignal) => Promise<void>
+
+/** Milliseconds that one reboot may take. */
+export const REBOOT_MS = 30_000
 
 type Parts = { readonly store: Store; readonly commits: Commits; readonly rebootNode: RebootNode }
 
@@ -43,7 +46,7 @@ async function rebootOne(instance: InstanceRecord, rebootNode: RebootNode): Prom
   const node = nodeOf(instance)
   if (!node) return `${instance.name} never phoned home`
   try {
-    await rebootNode(node)
+    await rebootNode(node, AbortSignal.timeout(REBOOT_MS))
     return undefined
   } catch (error) {
     return `cannot reboot ${instance.name}: ${(error as Error).message}`

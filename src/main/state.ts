@@ -8,6 +8,8 @@ import { createInstallJobs } from '../control/installJobs.js'
 import { createInstances, type InstallJobs, type Instances } from '../control/instances.js'
 import { createInventory, type Inventory } from '../control/inventory.js'
 import type { LifeRules } from '../control/phases.js'
+import type { RebootNode } from '../control/rebooting.js'
+import { startReconciler } from '../control/reconciler.js'
 import { openApiToken } from '../io/apiToken.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Log } from '../io/log.js'
@@ -55,19 +57,22 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   })
   keep('mirror', mirrors)
   const sshKey = await openSshKey(stateDir)
+  const life = { store, commits, rules, now, rebootNode, log: log.area('install') }
   const instances = createInstances({
-    ...{ store, commits, rules, now, profiles, media },
+    ...{ ...life, profiles, media },
     ownerKeys: () => readAuthorizedKeys(config.authorizedKeys),
-    rebootNode: async ({ address }) => {
-      throw new Error(`there is no way to reach ${address}`)
-    },
   })
+  keep('reconciler', startReconciler(life))
   return {
     ...{ inventory, instances, profiles, media, mirrors, sshKey },
     jobs: createInstallJobs({ commits, rules, log: log.area('install') }),
     files: openBootFiles(stateDir),
     token: await openApiToken(stateDir),
   }
+}
+
+const rebootNode: RebootNode = async ({ address }) => {
+  throw new Error(`there is no way to reach ${address}`)
 }
 
 const rulesOf = (c: Config, started: Date): LifeRules => ({

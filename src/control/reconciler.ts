@@ -1,0 +1,126 @@
+import type { Logger } from 'pino'
+import type { InstanceId } from '../core/instance.js'
+import type { Store } from '../io/store.js'
+import { bringBack } from './bringingBack.js'
+import type { Commits } from './commits.js'
+import { endOverdue } from './overdue.js'
+import type { LifeRules } from './phases.js'
+import type { RebootNode } from './rebooting.js'
+
+export type ReconcilerOptions = {
+  store: Store
+  commits: Commits
+  rules: LifeRules
+  rebootNode: RebootNode
+  now: () => Date
+  log: Logger
+}
+
+/** Does what is due for instances. All that it knows is in the database, so it may be ended at any moment. */
+export type Reconciler = {
+  /** Does what is due now; reboots go on after it resolves. */
+  pass(): Promise<void>
+  /** Resolves when no reboot is under way. */
+  settled(): Promise<void>
+  close(): Promise<void>
+}
+
+const KEPT_MS = 7 * 24 * 60 * 60_000 // terminated instances
+const PRUNE_EVERY_MS = 60 * 60_000
+const MOST_TRIES_AT_ONCE = 8
+
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { store, commits, rules, rebootNode, now, log } = options
+  const closing = new AbortController()
+  const trying = new Map<InstanceId, Promise<void>>()
+  let pruned = Number.NEGATIVE_INFINITY
+
+  const startTry = (id: InstanceId) => {
+    if (closing.signal.aborted || trying.has(id) || trying.size >= MOST_TRIES_AT_ONCE) return
+    const one = bringBack({ commits, rebootNode }, id, closing.signal)
+      .catch(error => log.error({ err: error, instance: id }, 'cannot bring its machine back'))
+      .finally(() => trying.delete(id))
+    trying.set(id, one)
+  }
+
+  const prune = async (at: number) => {
+    if (at - pruned < PRUNE_EVERY_MS) return
+    pruned = at
+    await store.transaction(tx => tx.pruneInstances(new Date(at - KEPT_MS)))
+  }
+
+  const settled = async () => void (await Promise.all(trying.values()))
+
+  return {
+    settled,
+    pass: async () => {
+      const at = now()
+      for (const { id, deadline, nextTry } of await store.dueInstances(at)) {
+        if (deadline && deadline <= at) await commits.commit(act => endOverdue(act, rules, id), 'synced')
+        if (nextTry && nextTry <= at) startTry(id)
+      }
+      await prune(at.getTime())
+    },
+    close: async () => {
+      closing.abort()
+      await settled()
+    },
+  }
+}
+
+const LONGEST_WAIT_MS = 60_000 // somebody may set the clock
+const SHORTEST_WAIT_MS = 100 // changes come in swarms
+const AGAIN_MS = 1_000 // what is due cannot be done yet
+
+/** Wakes the reconciler when something changed and when something is due. */
+export function startReconciler(options: ReconcilerOptions): { close(): Promise<void> } {
+  const { store, commits, now, log } = options
+  const reconciler = createReconciler(options)
+  let timer: NodeJS.Timeout | undefined
+  let passing: Promise<void> | undefined
+  let changed = false
+  let closed = false
+
+  const waitAfter = async () => {
+    if (changed) return SHORTEST_WAIT_MS
+    const due = await store.nextDue()
+    const wait = due ? due.getTime() - now().getTime() : LONGEST_WAIT_MS
+    return wait <= 0 ? AGAIN_MS : Math.min(wait + 1, LONGEST_WAIT_MS)
+  }
+
+  const sleep = (wait: number) => {
+    clearTimeout(timer)
+    if (!closed) timer = setTimeout(wake, wait)
+  }
+
+  const wake = () => {
+    changed = false
+    passing = reconciler
+      .pass()
+      .then(waitAfter)
+      .catch(error => {
+        log.error({ err: error }, 'what is due for instances waits')
+        return LONGEST_WAIT_MS
+      })
+      .then(wait => {
+        passing = undefined
+        sleep(wait)
+      })
+  }
+
+  const unsubscribe = commits.onChange(() => {
+    if (!changed && !passing) sleep(SHORTEST_WAIT_MS)
+    changed = true
+  })
+  wake()
+
+  return {
+    close: async () => {
+      closed = true
+      unsubscribe()
+      clearTimeout(timer)
+      await passing
+      await reconciler.close()
+    },
+  }
+}
