@@ -27,7 +27,12 @@ export function readWritten(name: string, file: string, text: string): Written {
   if (problems.length) return { ...written, fields: {}, problems }
   if (!isMap(document.contents))
     return { ...written, fields: {}, problems: [`${file}:1: must be a map of fields, such as 'release: 12'`] }
-  return { ...written, fields: document.toJS() as Fields, problems }
+  try {
+    return { ...written, fields: document.toJS() as Fields, problems }
+  } catch (error) {
+    // of an alias that has no anchor, or of aliases that multiply
+    return { ...written, fields: {}, problems: [`${file}:1: ${(error as Error).message}`] }
+  }
 }
 
 function offsetOf(contents: unknown, path: Path): number {

@@ -25,7 +25,7 @@ users:
   - { name: ada, fullName: Ada Lovelace, sudo: true, passwordHash: "$y$j9T$abcdefgh$01234567890123456789", groups: [adm] }
 timezone: Europe/Berlin
 locale: de_DE.UTF-8
-keymap: de
+keymap: &keymap de
 disk: &disk { pick: largest, minSize: 20G, transports: [nvme, sata] }
 partitioning: { layout: lvm, swap: 2G }
 lateCommands:

@@ -167,6 +167,7 @@ for (const [name, text, want] of [
   ['root as a user', `${NEEDED}users:\n  - name: root\n`, [/:5: users\[0\]\.name: root is there anyway/]],
   ['a user twice', `${NEEDED}users:\n  - name: a\n  - name: a\n`, [/:6: users\[1\]\.name: there are two/]],
   ['an empty command', `${NEEDED}lateCommands: [' ']\n`, [/:4: lateCommands\[0\]: must be a shell command/]],
+  ['an alias of nothing', `${NEEDED}keymap: *nothing\n`, [/^x\.yaml:1: Unresolved alias .*nothing$/]],
   ['sizes that contradict', `${NEEDED}disk:\n  maxSize: 1G\n`, [/:5: disk\.maxSize: must not be less/]],
   [
     'an installer of another distribution',
