@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js'
 import { WIPES, type Wipe } from '../core/instance.js'
 import type { InstanceView } from '../core/instanceView.js'
 import { type Answer, type Client, clientOptions, fail, hasFailed, openClient, SLOW_S } from './client.js'
@@ -8,19 +9,18 @@ import { instancesOption, named, userOption } from './options.js'
 import { json, type Output, outputOption, table } from './render.js'
 import { type Goal, waitFor, waitOptions } from './wait.js'
 
-/** Which instances a command means: those named, or all of one user. Never all by leaving both out. */
-type Chosen = { instances: readonly string[] } | { user: string }
-
+/**
+ * The body that says which are meant: those named under `what`, which must be the user's if one is given, or all of
+ * the user. Never all by naming nothing: the user of the settings is not meant here.
+ */
 export function chosenOf(
-  what: string,
-  instances: readonly string[],
+  what: 'instances' | 'systems',
+  names: readonly string[],
   user: string | undefined,
-): Answer<Chosen> {
-  if (instances.length > 0 && user !== undefined)
-    return { failed: EXIT.usage, why: `name ${what}, or say -u for all of a user, not both` }
-  if (instances.length > 0) return { value: { instances } }
-  if (user !== undefined) return { value: { user } }
-  return { failed: EXIT.usage, why: `name the ${what}, or say -u USER for all of a user` }
+): Answer<object> {
+  if (names.length === 0 && user === undefined)
+    return { failed: EXIT.usage, why: `name the ${what}, or say -u USER for all of a user` }
+  return { value: { ...(names.length > 0 && { [what]: names }), ...(user !== undefined && { user }) } }
 }
 
 const INSTANCES = {
@@ -30,7 +30,7 @@ const INSTANCES = {
 const options = {
   ...clientOptions,
   ...outputOption,
-  user: { ...userOption.user, describe: 'all instances of this user' },
+  user: { ...userOption.user, describe: 'all of this user; instances that are named must be its' },
   ...instancesOption,
 } as const satisfies Command['options']
 
@@ -41,7 +41,7 @@ type Change = {
   path: string
   body?: object
   goal?: Goal // with --wait
-  chosen: Answer<Chosen>
+  chosen: Answer<object>
   output: Output
   timeout: number
 }
@@ -131,14 +131,14 @@ export const terminateInstances = command({
       type: 'string',
       requiresArg: true,
       choices: WIPES satisfies readonly Wipe[],
-      default: 'none',
-      describe: 'none: the disk stays as it is; quick: it does not boot any more; full: all of it',
+      describe: 'none: the disk stays as it is; quick: it does not boot any more; full: all of it [none]',
     },
-    'power-off': { type: 'boolean', default: false, describe: 'switch the systems off when they are free' },
+    'power-off': { type: 'boolean', describe: 'switch the systems off when they are free' },
     ...waitOptions,
   },
   details: `${DETAILS}
-A user is a name to sort by, not a permission: who has the API's token may terminate the instances of all.`,
+A user is a name to sort by, not a permission: who has the API's token may terminate the instances of all.
+With -u, instances that are named must be that user's.`,
   examples: [
     ['$0 terminate-instances -u demo', 'all of demo'],
     ['$0 terminate-instances i-0123456789ab --wipe quick --power-off --wait', 'one, and watch it go'],
@@ -148,7 +148,7 @@ A user is a name to sort by, not a permission: who has the API's token may termi
     if (hasFailed(client)) return fail(client, context)
     const { output, timeout, wait, wipe, 'power-off': powerOff } = args
     const chosen = chosenOf('instances', named(args.operands.instances, args.instance), args.user)
-    const body = { wipe, powerOff }
+    const body = defined({ wipe, powerOff })
     const goal = wait ? ({ goal: 'terminated' } as const) : {}
     return change(client, { path: '/instances/terminate', chosen, body, output, timeout, ...goal }, context)
   },

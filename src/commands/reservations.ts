@@ -1,7 +1,6 @@
 import type { ReservationView } from '../core/instanceView.js'
 import { clientOptions, fail, hasFailed, openClient } from './client.js'
 import { command, EXIT } from './command.js'
-import { list } from './describeInstances.js'
 import { chosenOf } from './instanceChanges.js'
 import { ROWS, tellReservations } from './instanceRows.js'
 import { named, placementOf, placementOptions, systemsOption, userOption } from './options.js'
@@ -38,7 +37,7 @@ export const releaseSystems = command({
   options: {
     ...clientOptions,
     ...outputOption,
-    user: { ...userOption.user, describe: 'all that are held for this user' },
+    user: { ...userOption.user, describe: 'all that are held for this user; systems that are named must be' },
     ...systemsOption,
   },
   details: `Text output, tab-separated, for each that was given up:
@@ -52,24 +51,12 @@ SYSTEM id name group user`,
     if (hasFailed(client)) return fail(client, context)
     const chosen = chosenOf('systems', named(args.operands.systems, args.system), args.user)
     if (hasFailed(chosen)) return fail(chosen, context)
-    const { value } = chosen
-    const body = 'user' in value ? value : { systems: value.instances }
-    const before = await list(client, {})
-    if (hasFailed(before)) return fail(before, context)
-    const answer = await client.json<ReservationView[]>('POST', '/reservations/release', body)
+    const answer = await client.json<ReservationView[]>('POST', '/reservations/release', chosen.value)
     if (hasFailed(answer)) return fail(answer, context)
-    const freed = freedOf(before.value, answer.value)
+    const freed = answer.value.flatMap(({ user, systems }) => systems.map(s => [s.id, s.name, s.group, user]))
     if (args.output === 'json') context.out(json(answer.value))
     else if (args.output === 'text') for (const row of freed) context.out(record('SYSTEM', row))
     else context.out(table(['id', 'name', 'group', 'user'], freed))
     return EXIT.ok
   },
 })
-
-/** What reservations held before and do not hold any more. */
-const freedOf = (before: readonly ReservationView[], after: readonly ReservationView[]) =>
-  after.flatMap(({ id, user, systems }) => {
-    const held = before.find(reservation => reservation.id === id)?.systems ?? []
-    const freed = held.filter(system => !systems.some(still => still.id === system.id))
-    return freed.map(system => [system.id, system.name, system.group, user])
-  })

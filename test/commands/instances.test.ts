@@ -47,7 +47,7 @@ const answers = {
   'POST /instances/retry': [200, [{ ...failed, state: 'pending', stage: 'reserved', reason: undefined }]],
   'POST /instances/reboot': [200, [running]],
   'POST /reservations': [200, held],
-  'POST /reservations/release': [200, [{ ...held, systems: [] }]],
+  'POST /reservations/release': [200, [held]],
   'POST /tags': [200, { tagged: 2 }],
   'POST /tags/delete': [200, { untagged: 1 }],
 } as const
@@ -190,7 +190,7 @@ for (const [name, what, operands, options, method, path, body] of [
     { instance: ['b'] },
     'POST',
     '/instances/terminate',
-    { instances: ['a', 'b'], wipe: 'none', powerOff: false },
+    { instances: ['a', 'b'] },
   ],
   [
     'terminate a user, wiped and off',
@@ -200,6 +200,15 @@ for (const [name, what, operands, options, method, path, body] of [
     'POST',
     '/instances/terminate',
     { user: 'demo', wipe: 'full', powerOff: true },
+  ],
+  [
+    "terminate what is the user's",
+    terminateInstances,
+    { instances: ['a'] },
+    { user: 'demo' },
+    'POST',
+    '/instances/terminate',
+    { instances: ['a'], user: 'demo' },
   ],
   [
     'create tags',
@@ -265,7 +274,6 @@ for (const [name, what, operands, options, exit, stderr, from] of [
     /name the instances, or say -u USER/,
   ],
   ['nothing is named to release', releaseSystems, {}, {}, EXIT.usage, /name the systems, or say -u USER/],
-  ['instances and a user', terminateInstances, { instances: ['a'] }, { user: 'b' }, EXIT.usage, /not both/],
   [
     'nothing to retry',
     retryInstances,
