@@ -30,6 +30,7 @@ COPY --from=build /src/node_modules /opt/muster/node_modules
 COPY --from=build /src/dist /opt/muster/dist
 COPY ipxe /opt/muster/ipxe
 COPY node /opt/muster/node
+COPY preseed /opt/muster/preseed
 COPY profiles /opt/muster/profiles
 COPY scout /opt/muster/scout
 COPY images /opt/muster/images

@@ -29,6 +29,8 @@ export type InstallDocuments = {
   boot(subject: InstallSubject, mac: Mac): Promise<InstallerBoot | Refusal>
   /** The scout's plan for an install or a wipe, a preseed or a kickstart. */
   answers(job: Job): Promise<string | Refusal>
+  /** The script by which Debian's installer tells how far it is; its preseed fetches it. */
+  reporter(job: Job): Promise<string>
   /** The script that makes the written system this instance. */
   finish(job: Job & { readonly phoneToken: string }): Promise<string>
 }
@@ -89,6 +91,7 @@ export function createInstallDocuments(parts: Parts): InstallDocuments {
         ? plan(job, values)
         : templates.render(job.profile.template, values)
     },
+    reporter: async job => templates.render('preseed/reporter.sh.njk', installValues(job, await around())),
     async finish({ phoneToken, ...job }) {
       const surroundings = await around()
       const values: FinishValues = {

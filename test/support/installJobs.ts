@@ -123,6 +123,7 @@ export function pretendInstallJobs(profile: Profile = PROFILE) {
 export const pretendDocuments: InstallDocuments = {
   boot: async () => refuse('conflict', 'nothing to boot'),
   answers: async ({ instance }) => `host_name=${instance.name}\n`,
+  reporter: async () => '#!/bin/sh\n',
   finish: async ({ phoneToken }) => `#!/bin/sh\n# ${phoneToken}\n`,
 }
 

@@ -88,6 +88,13 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
     res.type('text/plain').send(answers)
   }
 
+  /** Part of the answers, and refused when they are. */
+  async function reporter(req: Call, res: Response) {
+    const job = await jobs.answers(req.params.token, await peerOf(req))
+    if (isRefusal(job)) return refuse(req, res, job.why)
+    res.type('text/x-shellscript').send(await documents.reporter(job))
+  }
+
   async function finish(req: Call, res: Response) {
     const job = await jobs.finish(req.params.token, await peerOf(req))
     if (isRefusal(job)) return refuse(req, res, job.why)
@@ -125,6 +132,7 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
   for (const name of ['answers', ...Object.values(ANSWER_NAMES)])
     routes.get(`/install/v1/:token/${name}`, answers)
   return routes
+    .get('/install/v1/:token/reporter', reporter)
     .get('/install/v1/:token/finish', finish)
     .post('/install/v1/:token/report', body(REPORT_LIMIT), report)
     .post('/install/v1/:token/log', body(LOG_LIMIT), keepLog)
