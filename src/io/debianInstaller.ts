@@ -19,7 +19,7 @@ const PACKAGE_MS = 20 * 60_000
 export type InstallerFetch = {
   readonly stateDir: string
   readonly profile: Profile
-  readonly mirror: string
+  readonly mirrors: Readonly<Record<string, string>> // URLs by name
   readonly keyring?: string // Debian's own unless told
   readonly force?: boolean
   readonly now: Date
@@ -73,10 +73,22 @@ function suiteOf({ release }: Profile): Suite {
   return suite
 }
 
+function mirrorOf({ profile, mirrors }: InstallerFetch): string {
+  const url = mirrors[profile.mirror]
+  if (url) return url
+  throw new Error(
+    `profile ${profile.name} needs the mirror ${profile.mirror}, which the setting mirrors does not name`,
+  )
+}
+
 /** What the archive has signed: Release -> SHA256SUMS -> the two files. */
-async function listed({ profile, mirror, keyring = debianKeyring() }: InstallerFetch): Promise<Wanted> {
+async function listed(o: InstallerFetch): Promise<Wanted> {
+  const { profile, keyring = debianKeyring() } = o
   const images = `main/installer-${profile.architecture}/current/images`
-  const sums = await signedFile({ mirror, suite: suiteOf(profile), keyring }, `${images}/SHA256SUMS`)
+  const sums = await signedFile(
+    { mirror: mirrorOf(o), suite: suiteOf(profile), keyring },
+    `${images}/SHA256SUMS`,
+  )
   const list = await fetchSigned(sums)
   const find = (name: FileName): Signed => {
     const path = `netboot/debian-installer/${profile.architecture}/${FILES[name]}`
@@ -109,7 +121,7 @@ async function fromPackage(o: InstallerFetch, wanted: Wanted, folder: string): P
   try {
     await extractPackages({
       suite: suiteOf(o.profile),
-      mirror: o.mirror,
+      mirror: mirrorOf(o),
       components: ['main'],
       packages: [name],
       hooks: [`copy-out ${images} '${work.replaceAll("'", `'\\''`)}'`],

@@ -24,8 +24,8 @@ export type ImageBuild = {
   onProgress: (p: Progress) => void
 }
 
-/** A medium, and whether it was made now or found as it should be. */
-export type Built = { medium: Medium; built: boolean }
+/** A medium, whether it was made now or found as it should be, and what else its owner should know. */
+export type Built = { medium: Medium; built: boolean; why?: string }
 
 /**
  * Makes the root file system of an image profile, unless the current one was made from the same recipe and fields.

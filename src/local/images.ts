@@ -1,6 +1,7 @@
 import { command, EXIT } from '../commands/command.js'
 import { loadLocalConfig, SETTINGS } from '../config.js'
 import type { Installer, Profile } from '../core/profile.js'
+import { fetchDebianInstaller } from '../io/debianInstaller.js'
 import { type Built, buildImage } from '../io/imageBuild.js'
 import { type Medium, openMedia } from '../io/media.js'
 import type { Progress } from '../io/mmdebstrap.js'
@@ -19,6 +20,7 @@ type Order = {
 /** What a profile is installed from is built or fetched, by its installer. */
 const BUILDERS: Partial<Record<Installer, (o: Order) => Promise<Built>>> = {
   image: buildImage,
+  preseed: fetchDebianInstaller,
 }
 
 const dirs = {
@@ -59,7 +61,7 @@ export const imagesBuild = command({
       const build = BUILDERS[profile.installer]
       if (!build) throw new Error(`nothing is known of how to prepare ${profile.installer}`)
       const onProgress = bars.track(name)
-      const { medium, built } = await build({
+      const { medium, built, why } = await build({
         stateDir,
         profile,
         mirrors,
@@ -69,6 +71,7 @@ export const imagesBuild = command({
       })
       bars.finish()
       bars.stop()
+      if (why) out(why)
       out(`${built ? 'built' : 'up to date:'} ${describe(medium)}`)
       return EXIT.ok
     } catch (cause) {

@@ -9,7 +9,7 @@ token=${report%/report} token=${token##*/}
 syslog=/var/log/syslog
 
 # What the installer says in its log when it has given up, and would ask somebody what to do.
-gave_up="main-menu\[[0-9]+\]: WARNING \*\*: Menu item '[^']+' failed|error: exiting on error|grub-installer: error"
+gave_up="anna\[[0-9]+\]: WARNING \*\*: package retrieval failed|main-menu\[[0-9]+\]: WARNING \*\*: Menu item '[^']+' failed|error: exiting on error|grub-installer: error"
 
 say() { logger -t muster "$1"; }
 
@@ -68,6 +68,8 @@ send_log() {
 start() {
   insist post "$report" --post-data=stage=started || stop 'muster does not allow this install'
   say 'this machine may be installed'
+  # the daemon may be restarting at any time
+  printf '%s\n' 'tries = 30' 'waitretry = 10' 'timeout = 60' 'retry_connrefused = on' >/etc/wgetrc
   "$0" watch </dev/null >/dev/null 2>&1 &
 }
 

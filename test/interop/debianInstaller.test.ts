@@ -88,7 +88,7 @@ const fetchFrom = (stateDir: string, from: string, o: { keyring?: string; force?
   return fetchDebianInstaller({
     stateDir,
     profile,
-    mirror: from,
+    mirrors: { debian: from },
     now: new Date(clock),
     onProgress() {},
     ...given,
@@ -149,7 +149,7 @@ t.test('a file that is not what was signed, and no package to take it from', asy
 t.test("from Debian's own package, where the mirror carries no installer", async t => {
   const stateDir = join(t.testdir(), 'state')
   const got = await fetchDebianInstaller({
-    ...{ stateDir, profile, mirror: DEBIAN_MIRROR, now: new Date(clock), onProgress() {} },
+    ...{ stateDir, profile, mirrors: { debian: DEBIAN_MIRROR }, now: new Date(clock), onProgress() {} },
   })
   t.match(got, {
     built: true,
