@@ -3,6 +3,7 @@ import type { Config } from '../config.js'
 import { createBootScripts } from '../control/bootScripts.js'
 import { createInstallDocuments } from '../control/installDocuments.js'
 import { createPacketRing } from '../control/packets.js'
+import { createProfileViews } from '../control/profileViews.js'
 import type { InstallSurroundings } from '../core/installValues.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Log } from '../io/log.js'
@@ -22,7 +23,7 @@ type Counters = Record<string, () => Record<string, number>>
 
 /** DHCP comes last: who is offered a file finds everybody there to send it. */
 export async function openListeners(config: Config, state: State, log: Log, keep: Keep): Promise<void> {
-  const { inventory, files, mirrors, token } = state
+  const { inventory, instances, files, mirrors, token } = state
   const packets = createPacketRing(config.packetRing)
   const counters: Counters = { inventory: inventory.counters, mirror: mirrors.counters }
   const status = statusOf(config, state, counters)
@@ -36,8 +37,13 @@ export async function openListeners(config: Config, state: State, log: Log, keep
     const listener = await listen(app(closing.signal), { ...at, closing, log: log.area('http') })
     counters[name] = keep(name, listener).counters
   }
+  const profileViews = createProfileViews(state.profiles, state.media)
   await serve('api', { address: config.apiAddress, port: config.apiPort }, closing =>
-    apiApp({ inventory, packets: () => packets.pcap(), status, token, closing, log: log.area('http') }),
+    apiApp({
+      ...{ inventory, instances, profileViews, status, token, closing },
+      packets: () => packets.pcap(),
+      log: log.area('http'),
+    }),
   )
   const boot = bootRoutes(config, state, log)
   await serve('http', { address: config.address, port: config.httpPort }, closing =>

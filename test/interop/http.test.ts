@@ -16,6 +16,7 @@ import { apiApp, bootApp } from '../../src/servers/apps.js'
 import { listen } from '../../src/servers/http.js'
 import { FACTS } from '../support/facts.js'
 import { noInstalls, pretendDocuments } from '../support/installJobs.js'
+import { pretendInstances, pretendProfileViews } from '../support/instances.js'
 
 /** Both services over a real state directory, asked by curl. */
 
@@ -50,7 +51,8 @@ async function start(t: Test) {
     ...noInstalls(log),
     ...{ scripts, nbp: files.read, scoutFile: files.readScout, now, scoutLog: log },
   })
-  const api = apiApp({ ...common, packets: () => Buffer.alloc(0), status: () => ({}), token })
+  const owned = { instances: pretendInstances().instances, profileViews: pretendProfileViews }
+  const api = apiApp({ ...common, ...owned, packets: () => Buffer.alloc(0), status: () => ({}), token })
   const at = { address: '127.0.0.1', port: 0, closing, log }
   const listeners = [await listen(boot, at), await listen(api, at)]
   t.teardown(async () => {

@@ -30,6 +30,16 @@ for (const [name, method, path, body, status, want] of [
     { id: 'm-0123456789ab', macs: ['52:54:00:12:34:56'] },
   ],
   ['one by id', 'GET', '/systems/m-0123456789ab', undefined, 200, { name: 'oak-1' }],
+  ['those of a filter', 'GET', '/systems?filter=name=oak-1&filter=group=default', undefined, 200, [{}]],
+  ['a filter that nobody meets', 'GET', '/systems?filter=group=lab', undefined, 200, []],
+  [
+    'a filter that is none',
+    'GET',
+    '/systems?filter=colour=red',
+    undefined,
+    400,
+    { error: { message: /colour/ } },
+  ],
   ['an unknown one', 'GET', '/systems/elm', undefined, 404, { error: { code: 'not-found', message: /elm/ } }],
   ['protect', 'POST', '/systems/oak-1/protect', undefined, 200, { state: 'protected' }],
   [
@@ -50,6 +60,7 @@ for (const [name, method, path, body, status, want] of [
     { error: { code: 'not-found' } },
   ],
   ['a group', 'PATCH', '/systems/oak-1', { group: 'lab' }, 200, { group: 'lab' }],
+  ['a profile', 'PATCH', '/systems/oak-1', { profile: 'debian-12' }, 200, { profile: 'debian-12' }],
   ['the local boot', 'PATCH', '/systems/oak-1', { localBoot: 'exit-1' }, 200, { localBoot: 'exit-1' }],
   ['nothing', 'PATCH', '/systems/oak-1', {}, 400, { error: { message: /nothing to change/ } }],
   [
@@ -83,7 +94,7 @@ for (const [name, method, path, body, status, want] of [
     'a body too long',
     'PATCH',
     '/systems/oak-1',
-    { name: 'x'.repeat(20_000) },
+    { name: 'x'.repeat(70_000) },
     413,
     { error: { code: 'too-large' } },
   ],

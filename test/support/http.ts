@@ -9,6 +9,7 @@ import type { MediaRoutes } from '../../src/servers/routes/media.js'
 import type { Bytes } from '../../src/servers/sendBytes.js'
 import type { Mac } from '../../src/wire/mac.js'
 import { pretendDocuments, pretendInstallJobs } from './installJobs.js'
+import { pretendInstances, pretendProfileViews } from './instances.js'
 import { AT, pretendInventory } from './inventory.js'
 
 export const API_TOKEN = 'a'.repeat(64)
@@ -57,8 +58,11 @@ export async function startServices(t: Test, some: Some = {}) {
     scoutLog: log.child({ area: 'scout' }),
     installLog: log.child({ area: 'install' }),
   })
+  const pretendRuns = pretendInstances()
   const api = apiApp({
     inventory,
+    instances: pretendRuns.instances,
+    profileViews: pretendProfileViews,
     packets: () => Buffer.from('pcap'),
     status: () => ({ version: '0.0.0' }),
     token: API_TOKEN,
@@ -72,6 +76,7 @@ export async function startServices(t: Test, some: Some = {}) {
   return {
     ...pretend,
     ...pretendJobs,
+    ...pretendRuns,
     boot: `http://127.0.0.1:${machines.port}`,
     api: `http://127.0.0.1:${owner.port}/api/v1`,
     port: machines.port,

@@ -1,52 +1,28 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import express, { type NextFunction, type Request, type Response, type Router } from 'express'
 import type { Logger } from 'pino'
-import { z } from 'zod'
-import type { Inventory } from '../../control/inventory.js'
-import { LOCAL_BOOTS, type MachineEvent } from '../../core/machine.js'
-import { GIVEN_ORDERS } from '../../core/order.js'
-import { isRefusal } from '../../core/refusal.js'
-import { descriptionOf, summaryOf } from '../../core/summary.js'
-import { longPoll } from '../longPoll.js'
-import { check, json, ok, problem, type Reply, refusal, sendJson } from '../reply.js'
+import { json, ok, problem, sendJson } from '../reply.js'
 import { bearerToken, exactRouter, peerAddress } from '../request.js'
+import { type InstanceRoutes, instanceRoutes } from './instances.js'
+import { type ProfileRoutes, profileRoutes } from './profiles.js'
+import { type SystemRoutes, systemRoutes } from './systems.js'
 
-export type ApiRoutes = {
-  inventory: Pick<Inventory, 'list' | 'find' | 'apply' | 'change' | 'giveOrder' | 'events' | 'onChange'>
-  /** The last packets as a pcap file. */
-  packets: () => Buffer
-  /** Version, addresses, counters: whatever the daemon tells about itself. */
-  status: () => object
-  token: string
-  closing: AbortSignal
-  log: Logger
-}
+export type ApiRoutes = SystemRoutes &
+  InstanceRoutes &
+  ProfileRoutes & {
+    /** The last packets as a pcap file. */
+    packets: () => Buffer
+    /** Version, addresses, counters: whatever the daemon tells about itself. */
+    status: () => object
+    token: string
+    log: Logger
+  }
 
-const BODY_LIMIT = 16 * 1024 // bytes
-
-const label = z.string().max(64) // the inventory knows what a name may be
-const changeSchema = z
-  .strictObject({
-    group: label.exactOptional(),
-    name: label.exactOptional(),
-    localBoot: z.enum(LOCAL_BOOTS).exactOptional(),
-  })
-  .refine(change => Object.keys(change).length > 0, 'names nothing to change: give group, name or localBoot')
-const orderSchema = z.strictObject({ order: z.enum(GIVEN_ORDERS) })
-const eventsSchema = z.strictObject({
-  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).exactOptional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-  wait: z.coerce.number().min(0).max(60).default(0), // seconds
-  system: z.string().min(1).max(64).exactOptional(),
-})
-
-/** Each is a POST that applies one event of the machine's life. */
-const VERBS = ['protect', 'unprotect', 'enable-netboot', 'disable-netboot'] as const satisfies MachineEvent[]
-
-type System = Request<{ system: string }>
+const BODY_LIMIT = 64 * 1024 // bytes; user data are the longest
 
 /** The owner's API: everything under /api/v1, behind the bearer token. */
-export function apiRoutes({ inventory, packets, status, token, closing, log }: ApiRoutes): Router {
+export function apiRoutes(o: ApiRoutes): Router {
+  const { packets, status, token, log } = o
   const wanted = digest(token)
 
   function authorize(req: Request, res: Response, next: NextFunction) {
@@ -57,73 +33,22 @@ export function apiRoutes({ inventory, packets, status, token, closing, log }: A
     sendJson(res, problem('unauthorized', 'needs the token of STATE-DIR/api-token: set MUSTER_TOKEN to it'))
   }
 
-  const list = async () => ok((await inventory.list()).map(summaryOf))
-
-  const unknown = (system: string) =>
-    problem('not-found', `no system ${JSON.stringify(system)}: describe-systems lists them all`)
-
-  async function describe({ params }: System): Promise<Reply> {
-    const machine = await inventory.find(params.system)
-    return machine ? ok(descriptionOf(machine)) : unknown(params.system)
-  }
-
-  async function change(req: System): Promise<Reply> {
-    const wish = check(changeSchema, req.body)
-    if (isRefusal(wish)) return refusal(wish)
-    const changed = await inventory.change(req.params.system, wish.value)
-    return isRefusal(changed) ? refusal(changed) : ok(summaryOf(changed))
-  }
-
-  async function apply(req: System, event: MachineEvent): Promise<Reply> {
-    const machine = await inventory.apply(req.params.system, event)
-    return isRefusal(machine) ? refusal(machine) : ok(summaryOf(machine))
-  }
-
-  async function order(req: System): Promise<Reply> {
-    const wish = check(orderSchema, req.body)
-    if (isRefusal(wish)) return refusal(wish)
-    const given = await inventory.giveOrder(req.params.system, wish.value.order)
-    return isRefusal(given) ? refusal(given) : ok(given)
-  }
-
-  async function events(req: Request, res: Response): Promise<Reply> {
-    const query = check(eventsSchema, req.query)
-    if (isRefusal(query)) return refusal(query)
-    const { wait, system, ...range } = query.value
-    if (system && !(await inventory.find(system))) return unknown(system)
-    const gone = new AbortController()
-    res.once('close', () => gone.abort())
-    const found = await longPoll({
-      look: async () => {
-        const events = await inventory.events({ ...range, ...(system && { machine: system }) })
-        return events.length > 0 ? events : undefined
-      },
-      subscribe: inventory.onChange,
-      concerns: () => true,
-      wait: wait * 1000,
-      ended: [gone.signal, closing],
-    })
-    return ok(found ?? [])
-  }
-
-  const routes = exactRouter()
-    .get('/systems', json(list))
-    .get('/systems/:system', json(describe))
-    .patch('/systems/:system', json(change))
-    .post('/systems/:system/orders', json(order))
-    .get('/events', json(events))
+  const body = express.json({ limit: BODY_LIMIT, inflate: false, type: () => true }) // curl -d calls it a form
+  const daemon = exactRouter()
     .get(
       '/status',
       json(() => ok(status())),
     )
     .get('/packets.pcap', (_req, res) => void res.type('application/vnd.tcpdump.pcap').send(packets()))
-  for (const verb of VERBS)
-    routes.post(
-      `/systems/:system/${verb}`,
-      json((req: System) => apply(req, verb)),
-    )
-  const body = express.json({ limit: BODY_LIMIT, inflate: false, type: () => true }) // curl -d calls it a form
-  return exactRouter().use('/api/v1', authorize, body, routes)
+  return exactRouter().use(
+    '/api/v1',
+    authorize,
+    body,
+    systemRoutes(o),
+    instanceRoutes(o),
+    profileRoutes(o),
+    daemon,
+  )
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest()

@@ -1,0 +1,79 @@
+import type { Chosen, Instances } from '../../src/control/instances.js'
+import type { ProfileViews } from '../../src/control/profileViews.js'
+import type { InstanceView, ReservationView } from '../../src/core/instanceView.js'
+import { refuse } from '../../src/core/refusal.js'
+import { INSTANCE } from './installJobs.js'
+import { AT } from './inventory.js'
+
+const { phase: _, deadline: __, installedAt: ___, since, launched, ...told } = INSTANCE
+export const INSTANCE_VIEW: InstanceView = {
+  ...told,
+  state: 'pending',
+  stage: 'starting',
+  system: 'oak-1',
+  group: 'default',
+  since: since.toISOString(),
+  launched: launched.toISOString(),
+}
+
+export const RESERVATION_VIEW: ReservationView = {
+  id: INSTANCE.reservation,
+  user: INSTANCE.user,
+  at: AT.toISOString(),
+  instances: [INSTANCE_VIEW],
+  systems: [{ id: INSTANCE.machine, name: 'oak-1', group: 'default' }],
+}
+
+/** One instance, that nothing changes: enough for the routes, which pass on what was asked. `asked` is that. */
+export function pretendInstances() {
+  const asked: [string, unknown][] = []
+  const answer =
+    <T>(call: string, answer: T) =>
+    async (what: unknown) => {
+      asked.push([call, what])
+      return answer
+    }
+  const isOurs = (idOrName: string) => idOrName === INSTANCE.id || idOrName === INSTANCE.name
+  const instances: Instances = {
+    run: async request => {
+      asked.push(['run', request])
+      if ((request.count ?? 1) > 1) return refuse('conflict', 'not enough resources: asked 3, free 1')
+      return RESERVATION_VIEW
+    },
+    reserve: answer('reserve', RESERVATION_VIEW),
+    release: answer('release', [RESERVATION_VIEW]),
+    terminate: answer('terminate', [INSTANCE_VIEW]),
+    retry: answer('retry', [INSTANCE_VIEW]),
+    reboot: async (chosen: Chosen) => {
+      asked.push(['reboot', chosen])
+      return refuse('conflict', 'oak-1 is pending: it cannot be reached yet')
+    },
+    list: answer('list', [RESERVATION_VIEW]),
+    find: async idOrName => (isOurs(idOrName) ? INSTANCE_VIEW : undefined),
+    console: async idOrName => (isOurs(idOrName) ? 'partitioning\nwriting\n' : undefined),
+    tag: async (resources, tags) => {
+      asked.push(['tag', { resources, tags }])
+      return { tagged: resources.length }
+    },
+    untag: async (resources, keys) => {
+      asked.push(['untag', { resources, keys }])
+      return { untagged: 1 }
+    },
+  }
+  return { instances, asked }
+}
+
+export const pretendProfileViews: ProfileViews = {
+  profiles: async () => [
+    {
+      ...{ name: 'debian-12', description: 'Debian 12', distribution: 'debian', release: '12' },
+      ...{ architecture: 'amd64', installer: 'preseed', source: '/p/debian-12.yaml', medium: 'missing' },
+    },
+  ],
+  distros: async () => [
+    {
+      ...{ name: 'debian-12-amd64-installer', distribution: 'debian', release: '12', installer: 'preseed' },
+      profiles: ['debian-12'],
+    },
+  ],
+}
