@@ -72,7 +72,10 @@ function addPlain(
   const names = [usageOf({ ...command, name }), ...(command.aliases ?? [])]
   parser.command(names, command.summary, describe, async args => {
     const given = operandNames.map(name => [name, [args[name] ?? []].flat().map(String)])
-    const options = Object.entries(command.options).map(([key, o]) => [key, lastOf(args[key], o)])
+    const options = Object.entries(command.options).map(([key, o]) => [
+      key,
+      judged(key, lastOf(args[key], o)),
+    ])
     const operands = Object.fromEntries(given)
     finish(await command.run({ ...Object.fromEntries(options), operands }, contextOf()))
   })
@@ -81,6 +84,11 @@ function addPlain(
 /** Of an option that was given twice, yargs makes an array, whatever its type; the last one is meant. */
 const lastOf = (given: unknown, { array: isList }: Options) =>
   Array.isArray(given) && !isList ? given.at(-1) : given
+
+function judged(key: string, value: unknown): unknown {
+  if (Number.isNaN(value)) throw new UsageError(`--${key} must be a number`)
+  return value
+}
 
 const contextOf = (): Context => ({
   env: process.env,

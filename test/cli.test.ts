@@ -39,6 +39,7 @@ for (const [words, stderr] of [
   ['serve --dhcp-port', /^muster: --dhcp-port needs a value\n/],
   ['status --output', /^muster: --output needs a value\n/],
   ['scout build --state-dir x', /^muster: --state-dir must be an absolute path, not 'x'\n$/],
+  ['run-instances -n x', /^muster: --count must be a number\n/],
   ['serve --dhcp-port x', /^muster: --dhcp-port must be a whole number from 1 to 65535, not 'x'\n$/],
 ] as const)
   t.test(`wrong usage: ${words}`, async t =>

@@ -2,7 +2,7 @@ import type { InstanceView, ReservationView } from '../core/instanceView.js'
 import { type Answer, type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
 import { command, EXIT, type Exit } from './command.js'
 import { ROWS, tellReservations } from './instanceRows.js'
-import { filterOption, instancesOption, named, queryOf, userOf, userOption } from './options.js'
+import { instanceFilter, instancesOption, named, queryOf, userOf, userOption } from './options.js'
 import { outputOption } from './render.js'
 
 export const describeInstances = command({
@@ -20,7 +20,7 @@ export const describeInstances = command({
     ...userOption,
     all: { type: 'boolean', alias: 'a', default: false, describe: 'those of every user' },
     ...instancesOption,
-    ...filterOption,
+    ...instanceFilter,
   },
   details: ROWS,
   examples: [

@@ -10,7 +10,7 @@ import {
 } from './client.js'
 import { COLUMN_NAMES, type ColumnName, DEFAULT_COLUMNS, DEFAULT_FIELDS, exact, shown } from './columns.js'
 import { command, EXIT, type Exit } from './command.js'
-import { filterOption, queryOf } from './options.js'
+import { queryOf, systemFilter } from './options.js'
 import { json, outputOption, record, table } from './render.js'
 
 export const describeSystems = command({
@@ -20,7 +20,7 @@ export const describeSystems = command({
   options: {
     ...clientOptions,
     ...outputOption,
-    ...filterOption,
+    ...systemFilter,
     columns: {
       type: 'string',
       requiresArg: true,

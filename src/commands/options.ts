@@ -1,5 +1,6 @@
 import type { InferredOptionTypes } from 'yargs'
 import { defined } from '../core/defined.js'
+import { INSTANCE_FIELDS, OPERATORS, SYSTEM_FIELDS } from '../core/filter.js'
 import type { Tags } from '../core/instance.js'
 import type { ReserveRequest } from '../core/instanceView.js'
 import type { Answer, Client, Failure } from './client.js'
@@ -37,14 +38,19 @@ export const systemsOption = { system: { ...naming, alias: 'i' } } as const
 export const namesOption = { system: { ...naming, alias: ['i', 'n'] } } as const
 export const instancesOption = { instance: { ...naming, alias: 'i' } } as const
 
-export const filterOption = {
-  filter: {
-    type: 'string',
-    array: true,
-    requiresArg: true,
-    describe: 'only those with FIELD OPERATOR VALUE; when given several times, all must hold',
-  },
-} as const
+const filterBy = (fields: object) =>
+  ({
+    filter: {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      describe: `FIELD OPERATOR VALUE that must hold; several must all hold. Operators: ${OPERATORS.join(' ')}; \
+fields: ${Object.keys(fields).join(', ')}, tag:KEY`,
+    },
+  }) as const
+
+export const systemFilter = filterBy(SYSTEM_FIELDS)
+export const instanceFilter = filterBy(INSTANCE_FIELDS)
 
 /** Which systems, for run-instances and reserve-systems. */
 export const placementOptions = {
@@ -52,11 +58,13 @@ export const placementOptions = {
   ...groupOption,
   ...systemsOption,
   ...userOption,
-  ...filterOption,
+  ...systemFilter,
   prefer: {
     type: 'string',
     requiresArg: true,
-    describe: 'which of those that fit go first: smallest, largest, cores, memory or disk [smallest]',
+    describe:
+      'which of those that fit go first: smallest, largest, or the most of cores, memory or disk (with - in front \
+the least), several separated by commas [smallest]',
   },
 } as const
 

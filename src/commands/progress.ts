@@ -32,6 +32,7 @@ function lines({ err }: Context): Progress {
   }
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const FORMAT = '{name}  {bar} {percentage} %  {doing}'
 const MAX_TEXT = 60 // characters; a longer one would be cut off by the terminal's edge anyway
 
@@ -41,10 +42,18 @@ function bars(stream: NodeJS.WritableStream): Progress {
     format: FORMAT,
     barsize: 24,
     hideCursor: true,
-    gracefulExit: true,
     forceRedraw: true, // the text changes where the percentage stays
   })
   const byId = new Map<string, SingleBar>()
+  const stop = () => {
+    if (all.isActive) all.stop() // one that never began would print an empty line
+    for (const signal of SIGNALS) process.off(signal, end)
+  }
+  const end = (signal: NodeJS.Signals) => {
+    stop() // or the shell would be left without a cursor
+    process.kill(process.pid, signal)
+  }
+  for (const signal of SIGNALS) process.on(signal, end)
   return {
     show(instances) {
       const width = Math.max(...instances.map(i => i.name.length))
@@ -56,8 +65,8 @@ function bars(stream: NodeJS.WritableStream): Progress {
         bar.update(percentOf(i), text)
       }
     },
-    say: line => all.log(`${line}\n`),
-    stop: () => all.stop(),
+    say: line => void (all.isActive ? all.log(`${line}\n`) : stream.write(`${line}\n`)),
+    stop,
   }
 }
 

@@ -19,7 +19,7 @@ export type Filter = {
 /** What filters look at. Of several values of one field, one must be equal. */
 export type Fields = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
-const OPERATORS = ['!=', '>=', '<=', '=', '>', '<', '~'] as const // the longer ones are tried first
+export const OPERATORS = ['!=', '>=', '<=', '=', '>', '<', '~'] as const // the longer ones are tried first
 export type Operator = (typeof OPERATORS)[number]
 
 type Kind = 'text' | 'number' | 'memory' | 'disk'
