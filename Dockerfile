@@ -29,6 +29,7 @@ COPY --from=build /src/package.json /opt/muster/package.json
 COPY --from=build /src/node_modules /opt/muster/node_modules
 COPY --from=build /src/dist /opt/muster/dist
 COPY ipxe /opt/muster/ipxe
+COPY kickstart /opt/muster/kickstart
 COPY node /opt/muster/node
 COPY preseed /opt/muster/preseed
 COPY profiles /opt/muster/profiles

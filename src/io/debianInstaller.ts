@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdtemp, open, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { DEBIAN_SUITES, mediumOf, type Profile } from '../core/profile.js'
+import { downloadListed, type Listed } from './download.js'
+import { kernelVersion } from './kernelVersion.js'
 import { type Medium, openMedia, publishMedium } from './media.js'
 import { debianKeyring, extractPackages, type Progress, SUITES, type Suite } from './mmdebstrap.js'
-import { downloadSigned, fetchSigned, type Signed, signedFile, sumIn } from './signedRelease.js'
+import { fetchSigned, signedFile, sumIn } from './signedRelease.js'
 
 /** A medium's file, and its name among the installer's. */
 const FILES = { vmlinuz: 'linux', initrd: 'initrd.gz' } as const
 type FileName = keyof typeof FILES
 const NAMES = Object.keys(FILES) as FileName[]
-type Wanted = Readonly<Record<FileName, Signed>>
+type Wanted = Readonly<Record<FileName, Listed>>
 
 const PACKAGE_MS = 20 * 60_000
 
@@ -90,7 +92,7 @@ async function listed(o: InstallerFetch): Promise<Wanted> {
     `${images}/SHA256SUMS`,
   )
   const list = await fetchSigned(sums)
-  const find = (name: FileName): Signed => {
+  const find = (name: FileName): Listed => {
     const path = `netboot/debian-installer/${profile.architecture}/${FILES[name]}`
     const sha256 = sumIn(list, `./${path}`)
     if (!sha256) throw new Error(`${sums.url} does not list ${path}`)
@@ -103,7 +105,7 @@ async function listed(o: InstallerFetch): Promise<Wanted> {
 async function fromMirror(o: InstallerFetch, wanted: Wanted, folder: string): Promise<string | undefined> {
   try {
     for (const [n, name] of NAMES.entries())
-      await downloadSigned(wanted[name], join(folder, name), done =>
+      await downloadListed(wanted[name], join(folder, name), done =>
         o.onProgress({ done: (n + done) / NAMES.length, what: `downloading ${FILES[name]}` }),
       )
     return undefined
@@ -145,17 +147,4 @@ async function sumOf(path: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)
   return hash.digest('hex')
-}
-
-/** As the kernel's boot header tells: Linux, Documentation/arch/x86/boot.rst, kernel_version at 0x20e. */
-async function kernelVersion(path: string): Promise<string> {
-  const file = await open(path)
-  try {
-    const { buffer } = await file.read(Buffer.alloc(0x10_200), 0, 0x10_200, 0)
-    if (buffer.toString('latin1', 0x202, 0x206) !== 'HdrS') return 'unknown'
-    const at = buffer.readUInt16LE(0x20e) + 0x200
-    return buffer.toString('latin1', at, at + 80).split(/[ \0]/)[0] ?? 'unknown'
-  } finally {
-    await file.close()
-  }
 }

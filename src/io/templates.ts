@@ -17,7 +17,7 @@ export type Templates = {
 export const TEMPLATE_ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Those of the daemon: boot scripts, and what installers and new systems are given. */
-export const TEMPLATE_FOLDERS: readonly string[] = ['ipxe', 'node', 'preseed']
+export const TEMPLATE_FOLDERS: readonly string[] = ['ipxe', 'node', 'preseed', 'kickstart']
 
 /**
  * Compiles every `*.njk` of the folders, so that a broken template stops the start and not a machine.

@@ -6,6 +6,7 @@ import { type Built, buildImage } from '../io/imageBuild.js'
 import { type Medium, openMedia } from '../io/media.js'
 import type { Progress } from '../io/mmdebstrap.js'
 import { openProfiles } from '../io/profiles.js'
+import { fetchRockyInstaller } from '../io/rockyInstaller.js'
 import { explain, megabytes, progressBars } from './progress.js'
 
 type Order = {
@@ -18,9 +19,10 @@ type Order = {
 }
 
 /** What a profile is installed from is built or fetched, by its installer. */
-const BUILDERS: Partial<Record<Installer, (o: Order) => Promise<Built>>> = {
+const BUILDERS: Record<Installer, (o: Order) => Promise<Built>> = {
   image: buildImage,
   preseed: fetchDebianInstaller,
+  kickstart: fetchRockyInstaller,
 }
 
 const dirs = {
@@ -59,7 +61,6 @@ export const imagesBuild = command({
     const bars = progressBars()
     try {
       const build = BUILDERS[profile.installer]
-      if (!build) throw new Error(`nothing is known of how to prepare ${profile.installer}`)
       const onProgress = bars.track(name)
       const { medium, built, why } = await build({
         stateDir,
