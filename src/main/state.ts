@@ -8,7 +8,7 @@ import { createInstallJobs } from '../control/installJobs.js'
 import { createInstances, type InstallJobs, type Instances } from '../control/instances.js'
 import { createInventory, type Inventory } from '../control/inventory.js'
 import type { LifeRules } from '../control/phases.js'
-import type { RebootNode } from '../control/rebooting.js'
+import { rebootNodeBy } from '../control/rebootNode.js'
 import { startReconciler } from '../control/reconciler.js'
 import { openApiToken } from '../io/apiToken.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
@@ -57,7 +57,7 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   })
   keep('mirror', mirrors)
   const sshKey = await openSshKey(stateDir)
-  const life = { store, commits, rules, now, rebootNode, log: log.area('install') }
+  const life = { store, commits, rules, now, rebootNode: rebootNodeBy(sshKey), log: log.area('install') }
   const instances = createInstances({
     ...{ ...life, profiles, media },
     ownerKeys: () => readAuthorizedKeys(config.authorizedKeys),
@@ -69,10 +69,6 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
     files: openBootFiles(stateDir),
     token: await openApiToken(stateDir),
   }
-}
-
-const rebootNode: RebootNode = async ({ address }) => {
-  throw new Error(`there is no way to reach ${address}`)
 }
 
 const rulesOf = (c: Config, started: Date): LifeRules => ({
