@@ -18,7 +18,7 @@ export type RunParts = {
   readonly profiles: Pick<Profiles, 'find' | 'list'>
   readonly media: Pick<Media, 'current'>
   /** The owner's public SSH keys, which every instance gets. */
-  readonly ownerKeys: () => Promise<readonly string[]>
+  readonly ownerKeys: () => Promise<readonly string[] | Refusal>
 }
 
 /** What is asked to run, checked as far as it can be before machines are chosen. */
@@ -58,6 +58,7 @@ async function profileChooser(
   wanted: string | undefined,
 ): Promise<RunPlan['profileOf'] | Refusal> {
   const keys = await parts.ownerKeys()
+  if (isRefusal(keys)) return keys
   if (wanted !== undefined) {
     const profile = await usable(parts, keys, wanted)
     return isRefusal(profile) ? profile : () => profile

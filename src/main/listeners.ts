@@ -5,6 +5,7 @@ import { createInstallDocuments } from '../control/installDocuments.js'
 import { createPacketRing } from '../control/packets.js'
 import { createProfileViews } from '../control/profileViews.js'
 import type { InstallSurroundings } from '../core/installValues.js'
+import { isRefusal } from '../core/refusal.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Log } from '../io/log.js'
 import { readNameServer } from '../io/nameServer.js'
@@ -110,11 +111,13 @@ function bootRoutes(config: Config, { inventory, files, jobs, media, mirrors, ss
 }
 
 async function surroundings(config: Config, sshKey: SshKey): Promise<InstallSurroundings> {
+  const ownerKeys = await readAuthorizedKeys(config.authorizedKeys)
+  if (isRefusal(ownerKeys)) throw new Error(ownerKeys.why)
   return {
     url: urlOf(config),
     mirrors: config.mirrors,
     throughCache: config.useMirrorCache,
-    ownerKeys: await readAuthorizedKeys(config.authorizedKeys),
+    ownerKeys,
     rootKey: sshKey.public,
     nameServer: config.nameServer ?? (await readNameServer()) ?? config.address,
   }
