@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { createInstallDocuments } from '../../src/control/installDocuments.js'
@@ -61,7 +61,12 @@ const user = (some: Partial<ProfileUser> & { name: string }): ProfileUser => ({
   ...some,
 })
 
-async function finished(t: Test, some: Partial<Profile>, { userData = '', url = AROUND.url } = {}) {
+async function finished(
+  t: Test,
+  some: Partial<Profile>,
+  more: { userData?: string; url?: string; files?: Record<string, string> } = {},
+) {
+  const { userData = '', url = AROUND.url, files = {} } = more
   const documents = createInstallDocuments({
     templates: openTemplates(),
     media: pretendMedia([]),
@@ -74,6 +79,10 @@ async function finished(t: Test, some: Partial<Profile>, { userData = '', url = 
     ...{ phoneToken: PHONE_TOKEN, userData: Buffer.from(userData) },
   })
   const root = newSystem(t)
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
   writeFileSync(join(root, 'finish'), script)
   await enter(root, 'sh /finish')
   const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -131,6 +140,23 @@ t.test('a name, an identity and user data of its own, also when it runs twice', 
   t.equal(mode('etc/muster/phone-home'), 0o600)
   t.equal(read('etc/sudoers.d/90-muster'), 'ada ALL=(ALL:ALL) NOPASSWD: ALL\n')
   t.throws(() => read('etc/cloud/cloud-init.disabled'), { code: 'ENOENT' })
+})
+
+const ROCKY_REPO = `[baseos]
+mirrorlist=https://mirrors.rockylinux.org/mirrorlist?arch=$basearch&repo=BaseOS-$releasever$rltype
+#baseurl=http://dl.rockylinux.org/$contentdir/$releasever/BaseOS/$basearch/os/
+`
+
+t.test("Rocky's packages come through the cache", async t => {
+  const { read } = await finished(
+    t,
+    { installer: 'kickstart', distribution: 'rocky', release: '9', mirror: 'rocky' },
+    { files: { 'etc/yum.repos.d/rocky.repo': ROCKY_REPO } },
+  )
+  const [, list, base] = read('etc/yum.repos.d/rocky.repo').split('\n')
+  t.match(list, /^#mirrorlist=/)
+  t.equal(base, `baseurl=${AROUND.url}/mirror/rocky/$releasever/BaseOS/$basearch/os/`)
+  t.equal(read('etc/machine-id'), ETC['machine-id'], 'the installer made it')
 })
 
 t.test('a late command that fails fails the install, and says which', async t => {

@@ -33,6 +33,13 @@ put 644 /etc/hosts <<'MUSTER_END'
 MUSTER_END
 
 
+# --- packages come from the owner's mirror
+mirror='http://192.168.1.2:8067/mirror/debian'
+for repo in /etc/yum.repos.d/rocky*.repo; do
+  [ ! -e "$repo" ] || sed -i -e 's|^mirrorlist=|#&|' \
+    -e "s|^#baseurl=http://dl.rockylinux.org/\$contentdir/|baseurl=$mirror/|" "$repo"
+done
+
 # --- users
 put 440 /etc/sudoers.d/90-muster </dev/null
 user='ada'
