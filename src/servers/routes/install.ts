@@ -68,6 +68,9 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
     refuse(req, res, 'unknown token')
   }
 
+  /** What was refused further in is logged there. */
+  const deny = (res: Response, { why }: Refusal) => sendText(res, problem('forbidden', why))
+
   function refuse(req: Request, res: Response, why: string) {
     log.warn({ address: peerAddress(req), why }, 'install call refused')
     sendText(res, problem('forbidden', why))
@@ -80,7 +83,7 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
 
   async function answers(req: Call, res: Response) {
     const job = await jobs.answers(req.params.token, await peerOf(req))
-    if (isRefusal(job)) return refuse(req, res, job.why)
+    if (isRefusal(job)) return deny(res, job)
     const { instance, profile, machine } = job
     const answers = await documents.answers(job)
     if (typeof answers !== 'string') return refuse(req, res, answers.why)
@@ -91,13 +94,13 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
   /** Part of the answers, and refused when they are. */
   async function reporter(req: Call, res: Response) {
     const job = await jobs.answers(req.params.token, await peerOf(req))
-    if (isRefusal(job)) return refuse(req, res, job.why)
+    if (isRefusal(job)) return deny(res, job)
     res.type('text/x-shellscript').send(await documents.reporter(job))
   }
 
   async function finish(req: Call, res: Response) {
     const job = await jobs.finish(req.params.token, await peerOf(req))
-    if (isRefusal(job)) return refuse(req, res, job.why)
+    if (isRefusal(job)) return deny(res, job)
     const script = await documents.finish(job)
     log.info({ machine: job.machine.id, instance: job.instance.id }, 'finish script fetched')
     res.type('text/x-shellscript').send(script)
@@ -107,13 +110,13 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
     const told = check(reportSchema, fieldsOf(req.body))
     if (isRefusal(told)) return invalid(req, res, told)
     const instance = await jobs.report(req.params.token, told.value as InstallReport, await peerOf(req))
-    if (isRefusal(instance)) return refuse(req, res, instance.why)
+    if (isRefusal(instance)) return deny(res, instance)
     res.json({ phase: instance.phase, state: STATE_OF[instance.phase] })
   }
 
   async function keepLog(req: Call, res: Response) {
     const refused = await jobs.log(req.params.token, textOf(req.body), await peerOf(req))
-    if (refused) return refuse(req, res, refused.why)
+    if (refused) return deny(res, refused)
     res.json({})
   }
 
@@ -122,7 +125,7 @@ export function installRoutes({ jobs, documents, macOf, log }: InstallRoutes): R
     if (isRefusal(call)) return invalid(req, res, call)
     const home: PhoneHome = call.value
     const instance = await jobs.phoneHome(req.params.token, home, await peerOf(req))
-    if (isRefusal(instance)) return refuse(req, res, instance.why)
+    if (isRefusal(instance)) return deny(res, instance)
     res.json({ phase: instance.phase, state: STATE_OF[instance.phase] })
   }
 
