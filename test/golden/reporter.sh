@@ -35,8 +35,8 @@ insist() {
   done
 }
 
-# Text as part of a form.
-form() { printf %s "$1" | tr -c 'A-Za-z0-9.:,/_()\n-' '+' | tr -d '\n'; }
+# Text as a value of a form: without the four characters that mean something there.
+form() { printf %s "$1" | tr '\n&%+ ' '+++++'; }
 
 progress() { post "$report" --post-data="stage=progress&percent=$1&note=$(form "$2")"; }
 
@@ -46,6 +46,7 @@ stop() {
   sleep 10
   reboot -f
   sleep 60 # nothing goes on behind the reboot's back
+  exit 1
 }
 
 fail() {
@@ -123,7 +124,7 @@ set_type() { in-target sfdisk --force --no-reread --part-type "$device" "$1" "$2
 
 partition() {
   for path in "/sys/block/${device##*/}/"*/partition; do
-    [ "$(cat "$path")" != "$1" ] || basename "$(dirname "$path")"
+    [ "$(cat "$path" 2>/dev/null)" != "$1" ] || basename "$(dirname "$path")"
   done
 }
 
