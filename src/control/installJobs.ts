@@ -12,6 +12,8 @@ import { hashOf, newToken } from './tokens.js'
 
 export type InstallJobOptions = { commits: Commits; rules: LifeRules; log: Logger }
 
+/** What a power failure of this host must not take back once it was answered. */
+const LASTING: readonly Call[] = ['finish', 'report', 'phone-home']
 const LOG_LIMIT = 64 * 1024 // characters of one call
 
 export function createInstallJobs({ commits, rules, log }: InstallJobOptions): InstallJobs {
@@ -22,10 +24,13 @@ export function createInstallJobs({ commits, rules, log }: InstallJobOptions): I
     peer: Peer,
     work: (act: Act, admitted: Admitted) => Promise<T | Refusal>,
   ): Promise<T | Refusal> => {
-    const answer = await commits.commit(async act => {
-      const admitted = await admit(act, rules, call, token, peer)
-      return isRefusal(admitted) ? admitted : work(act, admitted)
-    }, 'synced')
+    const answer = await commits.commit(
+      async act => {
+        const admitted = await admit(act, rules, call, token, peer)
+        return isRefusal(admitted) ? admitted : work(act, admitted)
+      },
+      LASTING.includes(call) ? 'synced' : undefined,
+    )
     if (isRefusal(answer)) log.warn({ call, address: peer.address, mac: peer.mac }, `refused: ${answer.why}`)
     return answer
   }
@@ -97,6 +102,7 @@ async function phonedHome(
 ): Promise<InstanceRecord | undefined> {
   if (instance.phase === 'running') return instance
   const installedAt = instance.installedAt ?? act.at
+  await act.tx.setToken(instance.machine, null) // with kexec its scout ended without a netboot
   return move(act, rules, instance, {
     event: 'phoned-home',
     why: `${hostName} runs at ${address}`,

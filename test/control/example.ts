@@ -8,6 +8,7 @@ import { isRefusal, type Refusal } from '../../src/core/refusal.js'
 import type { IpxeReport, Sighting } from '../../src/core/sighting.js'
 import { openStore } from '../../src/io/store.js'
 import { type Mac, parseMac } from '../../src/wire/mac.js'
+import { stateDir as makeStateDir } from '../support/stateDir.js'
 
 /** Machines and inventories that tests build on. */
 
@@ -34,7 +35,7 @@ export function repeatable(seed = 'muster') {
 
 export async function inventoryIn(
   t: Test,
-  { stateDir = t.testdir(), eventsKept = 10_000, seed = 'muster', at = AT } = {},
+  { stateDir = makeStateDir(t), eventsKept = 10_000, seed = 'muster', at = AT } = {},
 ) {
   let time = at.getTime()
   const store = await openStore(stateDir, quiet)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Phase } from '../../src/core/instance.js'
 import { PHASES } from '../../src/core/instance.js'
+import { stateDir as makeStateDir } from '../support/stateDir.js'
 import { granted, mac } from './example.js'
 import { addressOf, daemonIn, HOST_KEYS, LATER, MACS, peerOf } from './life.js'
 
@@ -73,7 +74,7 @@ t.test('from the scout to running and back', async t => {
 t.test('every phase outlives the daemon', async t => {
   for (const phase of PHASES)
     t.test(phase, async t => {
-      const stateDir = t.testdir()
+      const stateDir = makeStateDir(t)
       const first = await daemonIn(t, { stateDir })
       const led = await first.reach(phase)
       t.equal(await first.phaseOf(led.id), phase)
@@ -310,7 +311,7 @@ t.test('overdue', async t => {
   })
 
   t.test('nothing in the first minute of a daemon', async t => {
-    const stateDir = t.testdir()
+    const stateDir = makeStateDir(t)
     const first = await daemonIn(t, { stateDir })
     const { id, token } = await first.reach('installing')
     await first.close()

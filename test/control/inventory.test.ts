@@ -7,6 +7,7 @@ import type { Machine } from '../../src/core/machine.js'
 import { isRefusal } from '../../src/core/refusal.js'
 import type { IpxeReport } from '../../src/core/sighting.js'
 import type { Mac } from '../../src/wire/mac.js'
+import { stateDir as makeStateDir } from '../support/stateDir.js'
 import { facts, granted, inventoryIn, M1, M2, M3, mac, report, sighting, U1, U2 } from './example.js'
 
 const kinds = async (inventory: Inventory, machine?: string) =>
@@ -277,7 +278,7 @@ t.test('a machine that posts as another one', async t => {
 })
 
 t.test('tokens', async t => {
-  const stateDir = t.testdir()
+  const stateDir = makeStateDir(t)
   const first = await inventoryIn(t, { stateDir })
   const { scoutToken: old = '' } = await first.inventory.booted(report(M1))
   const { scoutToken: fresh = '' } = await first.inventory.booted(report(M1))

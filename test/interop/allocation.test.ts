@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { openDatabase } from '../../src/io/sqlite.js'
 import { facts, granted, inventoryIn, mac, report } from '../control/example.js'
+import { stateDir as makeStateDir } from '../support/stateDir.js'
 
 /** Several processes want the same machines on one database; whoever is told yes has them alone. */
 
@@ -14,14 +14,6 @@ const PROCESSES = 4
 const RACES = 10_000
 const MACHINES = 4
 const BOUND_MS = 40_000
-
-/** Races are about locks: in memory they do not wait for a disk that others write to. */
-function memoryDir(t: Test): string | undefined {
-  if (!existsSync('/dev/shm')) return undefined
-  const dir = mkdtempSync('/dev/shm/muster-')
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  return dir
-}
 
 async function discover(stateDir: string, inventory: Awaited<ReturnType<typeof inventoryIn>>['inventory']) {
   for (let n = 0; n < MACHINES; n++) {
@@ -73,7 +65,7 @@ function overlaps(spans: readonly Span[]): number {
 }
 
 t.test('10,000 races over several processes', async t => {
-  const stateDir = memoryDir(t) ?? t.testdir()
+  const stateDir = makeStateDir(t)
   const { inventory, close } = await inventoryIn(t, { stateDir, at: new Date() })
   await discover(stateDir, inventory)
   await close()
