@@ -5,6 +5,7 @@ import type { Profile } from '../../src/core/profile.js'
 import { openTemplates } from '../../src/io/templates.js'
 import { apiApp, bootApp } from '../../src/servers/apps.js'
 import { type Limits, listen } from '../../src/servers/http.js'
+import type { InstallRoutes } from '../../src/servers/routes/install.js'
 import type { MediaRoutes } from '../../src/servers/routes/media.js'
 import type { Bytes } from '../../src/servers/sendBytes.js'
 import type { Mac } from '../../src/wire/mac.js'
@@ -22,6 +23,7 @@ type Some = {
   nbp?: (name: string) => Promise<Buffer | undefined>
   mediumFile?: MediaRoutes['mediumFile']
   profile?: Profile // that the pretended job installs
+  installs?: Pick<InstallRoutes, 'jobs' | 'documents'> // in the place of pretended ones
 }
 
 const NBPS = new Map([['ipxe.efi', Buffer.from('MZ pretend')]])
@@ -46,8 +48,7 @@ export async function startServices(t: Test, some: Some = {}) {
     scripts,
     mediumFile: some.mediumFile ?? (async () => undefined),
     mirror: async () => ({ status: 404, why: 'no mirror' }),
-    jobs: pretendJobs.jobs,
-    documents: pretendDocuments,
+    ...(some.installs ?? { jobs: pretendJobs.jobs, documents: pretendDocuments }),
     macOf: async () => some.owner,
     nbp: some.nbp ?? (async name => NBPS.get(name)),
     scoutFile: some.scoutFile ?? (async () => undefined),
