@@ -12,7 +12,7 @@ export type Candidate = {
   readonly hold?: { readonly user: string } | undefined // by a reservation
   readonly instance?: Phase | undefined // of its live instance
   readonly present: boolean // it sits in the scout
-  readonly unsuitable?: string | undefined // why what is to be installed does not fit: `no suitable disk: …`
+  readonly unsuitable?: string | undefined // why this cannot be installed there: `no suitable disk: …`
 }
 
 export type PlacementRequest = {
@@ -106,7 +106,7 @@ const HINDRANCES = {
     one: 'is not discovered yet: let it netboot into the scout once',
     many: 'not discovered yet',
   },
-  unsuitable: { one: 'does not suit', many: 'without a suitable disk' },
+  unsuitable: { one: 'does not suit', many: 'unsuitable' },
 } as const
 type Hindrance = keyof typeof HINDRANCES
 
@@ -146,14 +146,20 @@ const sizeOf = ({ machine }: Candidate) => ({
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 function notEnough(count: number, inGroup: readonly Candidate[], request: PlacementRequest): Refusal {
-  const kept = inGroup.flatMap(candidate => hindrance(candidate, request) ?? [])
-  const counts = (Object.keys(HINDRANCES) as Hindrance[]).flatMap(kind => {
-    const n = kept.filter(one => one === kind).length
-    return n === 0 ? [] : `${n} ${HINDRANCES[kind].many}`
+  const kept = (Object.keys(HINDRANCES) as Hindrance[]).flatMap(kind => {
+    const some = inGroup.filter(candidate => hindrance(candidate, request) === kind)
+    return some.length === 0 ? [] : [{ kind, some }]
   })
-  const free = inGroup.length - kept.length
+  const counts = kept.map(({ kind, some }) => `${some.length} ${HINDRANCES[kind].many}${example(kind, some)}`)
+  const free = inGroup.length - kept.reduce((sum, { some }) => sum + some.length, 0)
   const because = counts.length > 0 ? ` (${counts.join(', ')})` : ''
   return refuse('conflict', `not enough resources: asked ${count}, free ${free}${because}`)
+}
+
+/** Why a machine does not suit differs from one to the next: the first by name stands for all. */
+function example(kind: Hindrance, some: readonly Candidate[]): string {
+  const [first] = some.toSorted((a, b) => compare(a.machine.name, b.machine.name))
+  return kind === 'unsuitable' && first ? `: ${first.machine.name}: ${first.unsuitable}` : ''
 }
 
 function unknownGroup(group: string, all: readonly Candidate[]): Refusal {

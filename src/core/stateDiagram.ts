@@ -1,9 +1,18 @@
+import { NEXT as INSTANCE_NEXT, PHASES } from './instance.js'
 import { MACHINE_STATES, NEXT } from './machine.js'
 
-/** The lifecycle table as a Mermaid diagram, which docs/states.md shows: one arrow for each legal event. */
-export function stateDiagram(): string {
-  const arrows = MACHINE_STATES.flatMap(state =>
-    Object.entries(NEXT[state]).map(([event, next]) => `  ${state} --> ${next}: ${event}`),
+/** A lifecycle table as a Mermaid diagram: one arrow for each legal event. */
+function diagram<State extends string>(
+  first: string,
+  states: readonly State[],
+  next: Record<State, Partial<Record<string, State>>>,
+): string {
+  const arrows = states.flatMap(state =>
+    Object.entries(next[state]).map(([event, to]) => `  ${state} --> ${to}: ${event}`),
   )
-  return ['stateDiagram-v2', `  [*] --> ${MACHINE_STATES[0]}: first packet`, ...arrows].join('\n')
+  return ['stateDiagram-v2', `  [*] --> ${states[0]}: ${first}`, ...arrows].join('\n')
 }
+
+/** What docs/states.md shows. */
+export const machineDiagram = (): string => diagram('first packet', MACHINE_STATES, NEXT)
+export const instanceDiagram = (): string => diagram('run-instances', PHASES, INSTANCE_NEXT)

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { after, BOOT_TARGET, MACHINE_EVENTS, MACHINE_STATES, NEXT } from '../../src/core/machine.js'
-import { stateDiagram } from '../../src/core/stateDiagram.js'
 
 /** Written out by hand, so that a slip in the table is seen. `-` is refused. */
 const WANTED = {
@@ -22,10 +20,4 @@ t.test('a machine that the owner keeps from us boots its own disk', async t => {
 
 t.test('facts are welcome in every state', async t => {
   for (const state of MACHINE_STATES) t.ok(NEXT[state].facts, state)
-})
-
-t.test('docs/states.md shows this table', async t => {
-  const doc = readFileSync(new URL('../../docs/states.md', import.meta.url), 'utf8')
-  const [, shown] = doc.match(/```mermaid\n(.*?)\n```/s) ?? []
-  t.equal(shown, stateDiagram(), 'put what is wanted between the fences')
 })
