@@ -1,5 +1,6 @@
 import { installerArguments } from '../core/installerArguments.js'
 import {
+  diskValues,
   type FinishValues,
   type InstallSubject,
   type InstallSurroundings,
@@ -85,7 +86,8 @@ export function createInstallDocuments(parts: Parts): InstallDocuments {
     },
     async answers(job) {
       const { disk, wipe } = job.instance
-      if (job.task === 'wipe') return templates.render('node/wipe.sh.njk', { disk, mode: wipe })
+      if (job.task === 'wipe')
+        return templates.render('node/wipe.sh.njk', { disk, ...diskValues(job), mode: wipe })
       const values = installValues(job, await around())
       return job.profile.installer === 'image'
         ? plan(job, values)

@@ -56,6 +56,10 @@ const byIdentity = (a: Disk, b: Disk) =>
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
+/** The disk that a path of `chooseDisk` means, as the scout told it. */
+export const diskAt = ({ disks }: Pick<Facts, 'disks'>, path: string): Disk | undefined =>
+  disks.find(({ byId, name }) => path === byId || path === `/dev/${name}`)
+
 /** Cheap USB bridges and cloned disks share a serial number, and then their link leads to either. */
 function pathOf({ byId, name }: Disk, disks: readonly Disk[]): string {
   const own = byId !== undefined && BY_ID.test(byId) && disks.filter(disk => disk.byId === byId).length === 1

@@ -1,3 +1,4 @@
+import { diskAt } from './diskChoice.js'
 import type { Instance } from './instance.js'
 import type { Machine } from './machine.js'
 import { DEBIAN_SUITES, type Profile, type ProfileUser } from './profile.js'
@@ -52,6 +53,8 @@ export type InstallValues = {
     readonly boot: string
   }
   readonly disk: string // path of the disk that is written
+  readonly diskSize: number // bytes; 0: not known
+  readonly diskSerial: string // as the scout told it
   readonly users: readonly UserValues[]
   readonly rootPasswordHash: string // empty: root has no password
   readonly rootKeys: readonly string[]
@@ -133,6 +136,7 @@ export function installValues(subject: InstallSubject, around: InstallSurroundin
     machine: { id: machine.id, mac: bootMacOf(machine) },
     profile: profileValues(profile),
     disk: instance.disk,
+    ...diskValues(subject),
     users: profile.users.map(user => userValues(user, [...around.ownerKeys, ...profile.sshKeys])),
     rootPasswordHash: profile.rootPasswordHash ?? '',
     rootKeys: [around.rootKey],
@@ -142,6 +146,12 @@ export function installValues(subject: InstallSubject, around: InstallSurroundin
     urls: installUrls(around.url, token, profile.installer),
     userData: userData ? Buffer.from(userData).toString('base64') : '',
   }
+}
+
+/** By these the scout knows that the path still leads to the disk that was chosen. */
+export function diskValues({ instance, machine }: Pick<InstallSubject, 'instance' | 'machine'>) {
+  const disk = machine.facts && diskAt(machine.facts, instance.disk)
+  return { diskSize: disk?.size ?? 0, diskSerial: disk?.serial ?? '' }
 }
 
 function profileValues(p: Profile): InstallValues['profile'] {

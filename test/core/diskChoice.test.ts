@@ -1,5 +1,5 @@
 import t from 'tap'
-import { chooseDisk, DEFAULT_DISK_RULE } from '../../src/core/diskChoice.js'
+import { chooseDisk, DEFAULT_DISK_RULE, diskAt } from '../../src/core/diskChoice.js'
 import type { Facts } from '../../src/core/facts.js'
 import type { DiskRule } from '../../src/core/profile.js'
 import { isRefusal } from '../../src/core/refusal.js'
@@ -105,6 +105,7 @@ for (const [name, disks, rule, want] of [
     const chosen = chooseDisk({ disks }, { ...DEFAULT_DISK_RULE, ...rule })
     t.match(isRefusal(chosen) ? chosen.why : chosen.path, want)
     t.equal(isRefusal(chosen), typeof want === 'string' && !want.startsWith('/'))
+    if (!isRefusal(chosen)) t.equal(diskAt({ disks }, chosen.path)?.name, chosen.name, 'and back')
   })
 
 t.test('the order in which disks are listed does not matter; what is chosen holds the rule', async t => {
