@@ -42,9 +42,10 @@ export async function move(
   return moved
 }
 
-/** What an instance carries into a phase; the progress of the one before is gone. */
+/** What an instance carries into a phase; the progress of the one before is gone, unless it ended there. */
 function beginning(instance: InstanceRecord, at: Date, { deadlines }: LifeRules): InstanceRecord {
-  const { deadline: _, percent: __, ...kept } = instance
+  const { deadline: _, percent: __, note, ...rest } = instance
+  const kept = { ...rest, ...(note !== undefined && instance.phase === 'failed' && { note }) }
   const { installer, deadlines: own } = instance.snapshot
   const deadline = deadlineOf(instance.phase, at, { installer, settings: deadlines, profile: own })
   return { ...kept, since: at, ...(deadline === undefined ? {} : { deadline }) }

@@ -40,7 +40,12 @@ t.test('from the scout to running and back', async t => {
     ...{ phase: 'running', address: addressOf(M1), hostName: 'web', hostKeys: HOST_KEYS },
   })
   t.match(await d.instances.console('web'), /^--- .* attempt 1\none\ntwo\n$/)
-  t.match(await d.instances.find('web'), { state: 'running', stage: undefined, deadline: undefined })
+  t.match(await d.instances.find('web'), {
+    state: 'running',
+    stage: undefined,
+    deadline: undefined,
+    note: undefined,
+  })
 
   const [ending] = granted(await d.instances.terminate({ user: 'demo', wipe: 'quick', powerOff: true }))
   t.match(ending, { state: 'shutting-down', wipe: 'quick', powerOff: true })

@@ -23,6 +23,8 @@ export type Room = {
   readonly stepMs: number // what stands for anything that takes time
   readonly closed: AbortSignal
   readonly log: (text: string) => void
+  /** Called before and after each call, `install/report started`; true when its answer got lost on the way. */
+  readonly interfere?: (when: 'before' | 'after', call: string) => Promise<boolean>
   /** Called once, with the machine's name, when its facts were taken. */
   readonly onKnown?: (spec: Pretended, name: string) => Promise<void>
 }
@@ -50,10 +52,13 @@ export function createMachine(spec: Pretended, room: Room): Machine {
   /** As installers do: again until somebody answers, for daemons are restarted; a refusal ends it. */
   async function ask(path: string, options: RequestInit = {}): Promise<Response> {
     const url = path.startsWith('http') ? path : room.url + path
+    const call = nameOf(path, options)
     for (let tries = 0; tries < TRIES; tries++) {
+      await room.interfere?.('before', call)
       const signal = AbortSignal.any([power.signal, AbortSignal.timeout(POLL_MS)])
       const response = await fetch(url, { ...options, signal }).catch(() => undefined)
       power.signal.throwIfAborted()
+      if (response && (await room.interfere?.('after', call))) continue
       if (response?.ok) return response
       if (response && response.status < 500) throw new Refused(`${response.status} ${await response.text()}`)
       await step()
@@ -199,6 +204,16 @@ const reportOf = (m: Pretended) =>
     buildarch: 'x86_64',
   })
 
+/** What a call is about, without the token in it: `install/report started`, `scout/facts`. */
+function nameOf(path: string, { body }: RequestInit): string {
+  const [, area, ...rest] = path
+    .replace(/^http:..[^/]+/, '')
+    .replace(/\?.*/, '')
+    .split('/')
+  const stage = typeof body === 'string' ? /"stage":"(\w+)"/.exec(body)?.[1] : undefined
+  return [`${area}/${rest.at(-1)}`, ...(stage ? [stage] : [])].join(' ')
+}
+
 /** Of a line NAME='VALUE'. */
 const shellValue = (script: string, name: string): string | undefined =>
   new RegExp(`^${name}='([^']*)'$`, 'm').exec(script)?.[1]
@@ -206,7 +221,11 @@ const shellValue = (script: string, name: string): string | undefined =>
 function systemOf(finish: string): System {
   const phoneHome = /\/install\/v1\/[0-9a-f]{32}\/phone-home/.exec(finish)?.[0]
   if (!phoneHome) throw new Error('the finish script does not say where to phone')
-  return { phoneHome, hostName: shellValue(finish, 'host_name') ?? 'node', hostKeys: [publicKey()] }
+  return {
+    phoneHome,
+    hostName: /^printf '%s\\n' '([^']+)' \| put 644 \/etc\/hostname$/m.exec(finish)?.[1] ?? 'unnamed',
+    hostKeys: [publicKey()],
+  }
 }
 
 /** As ssh-keygen prints it; nobody has the other half. */
