@@ -2,8 +2,9 @@ import type { InstanceView } from '../core/instanceView.js'
 import type { Description } from '../core/summary.js'
 import { type Answer, type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
 import { command, EXIT } from './command.js'
-import { json, outputOption } from './render.js'
-import { asRecords, asSections, type Thing } from './sections.js'
+import { instanceRow, tagRows, writtenOf } from './instanceRows.js'
+import { json, outputOption, record } from './render.js'
+import { asSections, type Thing } from './sections.js'
 import { ago, diskSize, until } from './units.js'
 
 const LOG_LINES = 12
@@ -14,6 +15,12 @@ export const describeInstance = command({
     'Tell everything that is known of one instance: which disk is written, how far it is, why it failed.',
   operands: { instance: { required: true, describe: 'id or name' } },
   options: { ...clientOptions, ...outputOption },
+  details: `Text output, tab-separated:
+INSTANCE as describe-instances tells it
+BLOCKDEVICE path whether-written what-it-is
+TAG instance id key value
+HOSTKEY key, as in a file of known hosts
+LOG line, the last ${LOG_LINES}`,
   examples: [
     ['$0 describe-instance i-0123456789ab', 'for people, with the last lines of the log'],
     ['$0 describe-instance web-1 --output json | jq -r .hostKeys[]', 'for programs'],
@@ -30,9 +37,10 @@ export const describeInstance = command({
     }
     const log = await client.bytes(`/instances/${answer.value.id}/console`)
     if (hasFailed(log)) return fail(log, context)
-    const lines = log.value.toString().trimEnd().split('\n').slice(-LOG_LINES)
-    const things = thingsOf(answer.value, await diskOf(client, answer.value), lines, context.now)
-    context.out(args.output === 'text' ? asRecords(things) : asSections(things))
+    const lines = log.value.toString().trimEnd().split('\n').filter(Boolean).slice(-LOG_LINES)
+    const disk = await diskOf(client, answer.value)
+    if (args.output === 'text') for (const row of rowsOf(answer.value, disk, lines)) context.out(row)
+    else context.out(asSections(thingsOf(answer.value, disk, lines, context.now)))
     return EXIT.ok
   },
 })
@@ -48,15 +56,16 @@ export async function diskOf(client: Client, { machine, disk }: InstanceView): P
   return found ? [found.name, diskSize(found.size), found.model ?? ''].join(' ').trim() : ''
 }
 
-/** Whether the disk was touched already: the owner may still be in time to say no. */
-const WRITTEN: Record<string, string> = {
-  reserved: 'not written yet',
-  starting: 'not written yet',
-  installing: 'being written',
-}
+/** Those of describe-instances, and what is too long for a list. */
+const rowsOf = (i: InstanceView, disk: string, log: readonly string[]) => [
+  instanceRow(i, 0),
+  record('BLOCKDEVICE', [i.disk, writtenOf(i), disk]),
+  ...tagRows('instance', i.id, i.tags),
+  ...(i.hostKeys ?? []).map(key => record('HOSTKEY', [key])),
+  ...log.map(line => record('LOG', [line])),
+]
 
 function thingsOf(i: InstanceView, disk: string, log: readonly string[], now: Date): Thing[] {
-  const written = i.installedAt ? 'written' : (WRITTEN[i.stage ?? ''] ?? 'perhaps written')
   const when = (time: string | undefined) => (time ? `${time} (${ago(time, now)})` : '')
   return [
     {
@@ -95,11 +104,11 @@ function thingsOf(i: InstanceView, disk: string, log: readonly string[], now: Da
       fields: [
         ['path', i.disk],
         ['disk', disk],
-        ['state', written],
+        ['state', writtenOf(i)],
       ],
     },
     { kind: 'TAG', rows: Object.entries(i.tags) },
     { kind: 'HOSTKEY', rows: (i.hostKeys ?? []).map(key => [key]) },
-    { kind: 'LOG', rows: log.flatMap(line => (line ? [[line]] : [])) },
+    { kind: 'LOG', rows: log.map(line => [line]) },
   ]
 }

@@ -10,8 +10,8 @@ import { ago } from './units.js'
  */
 export const ROWS = `Text output, tab-separated:
 RESERVATION id user groups
-INSTANCE id profile address name state user index stage system launched group system-id percent note deadline attempts reason
-BLOCKDEVICE the disk that is written, or will be
+INSTANCE id profile address name state user index stage system launched group system-id percent note deadline attempts reason reservation since installed host-name wipe
+BLOCKDEVICE path whether-written
 TAG instance id key value
 SYSTEM id name group (held by the reservation, with nothing on it)`
 
@@ -36,17 +36,31 @@ function textOf(reservation: ReservationView): string[] {
   ]
 }
 
-function instanceRow(i: InstanceView, index: number): string {
-  const system = [i.system, i.launched, i.group, i.machine]
-  const progress = [i.percent, i.note, i.deadline, i.attempts, i.reason].map(value => String(value ?? ''))
-  const start = [i.id, i.profile, i.address ?? '', i.name, i.state, i.user, String(index), i.stage ?? '']
-  return record('INSTANCE', [...start, ...system, ...progress])
+export function instanceRow(i: InstanceView, index: number): string {
+  const values = [
+    ...[i.id, i.profile, i.address, i.name, i.state, i.user, index, i.stage],
+    ...[i.system, i.launched, i.group, i.machine],
+    ...[i.percent, i.note, i.deadline, i.attempts, i.reason],
+    ...[i.reservation, i.since, i.installedAt, i.hostName, i.wipe],
+  ]
+  const texts = values.map(value => String(value ?? ''))
+  return record('INSTANCE', texts)
 }
 
-const partsOf = ({ id, disk, tags }: InstanceView) => [
-  record('BLOCKDEVICE', [disk]),
-  ...tagRows('instance', id, tags),
+const partsOf = (instance: InstanceView) => [
+  record('BLOCKDEVICE', [instance.disk, writtenOf(instance)]),
+  ...tagRows('instance', instance.id, instance.tags),
 ]
+
+/** Whether the disk was touched already: the owner may still be in time to say no. */
+const WRITTEN: Record<string, string> = {
+  reserved: 'not written yet',
+  starting: 'not written yet',
+  installing: 'being written',
+}
+
+export const writtenOf = ({ installedAt, stage }: InstanceView) =>
+  installedAt ? 'written' : (WRITTEN[stage ?? ''] ?? 'perhaps written')
 
 export const tagRows = (kind: string, id: string, tags: Tags) =>
   Object.entries(tags).map(([key, value]) => record('TAG', [kind, id, key, value]))
