@@ -19,11 +19,14 @@ export const describeInstance = command({
 INSTANCE as describe-instances tells it
 BLOCKDEVICE path whether-written what-it-is
 TAG instance id key value
-HOSTKEY key, as in a file of known hosts
+HOSTKEY type and key
 LOG line, the last ${LOG_LINES}`,
   examples: [
     ['$0 describe-instance i-0123456789ab', 'for people, with the last lines of the log'],
-    ['$0 describe-instance web-1 --output json | jq -r .hostKeys[]', 'for programs'],
+    [
+      `$0 describe-instance web-1 --output json | jq -r '.address + " " + .hostKeys[]'`,
+      'for ~/.ssh/known_hosts',
+    ],
   ],
   async run(args, context) {
     const client = openClient(args, context)
