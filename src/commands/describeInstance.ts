@@ -81,7 +81,7 @@ function thingsOf(i: InstanceView, disk: string, log: readonly string[], now: Da
         ['state', i.state],
         ['stage', i.stage],
         ['percent', i.percent],
-        ['doing', i.note],
+        ['doing', i.stage === 'installing' ? i.note : undefined],
         ['reason', i.reason],
         ['since', i.since, when(i.since)],
         ['deadline', i.deadline, i.deadline && `${i.deadline} (${until(i.deadline, now)})`],

@@ -84,8 +84,12 @@ const tableOf = (reservations: readonly ReservationView[], now: Date) =>
 
 const cellsOf = (i: InstanceView, now: Date) => [
   ...[i.id, i.name, i.system, i.group, i.profile, stateOf(i), i.address ?? '', i.user],
-  ...[ago(i.launched, now), i.reason ?? i.note ?? ''],
+  ...[ago(i.launched, now), doingOf(i)],
 ]
+
+/** Why it failed, or what its installer does now: what it did last stays in the API's answer. */
+export const doingOf = ({ reason, stage, note }: InstanceView) =>
+  reason ?? (stage === 'installing' ? (note ?? '') : '')
 
 /** `running`, `pending: installing 42 %`. */
 export const stateOf = ({ state, stage, percent }: InstanceView) =>

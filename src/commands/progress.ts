@@ -1,7 +1,7 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { InstanceView } from '../core/instanceView.js'
 import type { Context } from './command.js'
-import { stateOf } from './instanceRows.js'
+import { doingOf, stateOf } from './instanceRows.js'
 import { clean } from './render.js'
 
 /** Shows how far instances are, as often as it is told. */
@@ -15,7 +15,7 @@ export type Progress = {
 export const progressOf = (context: Context): Progress =>
   context.terminal ? bars(context.terminal) : lines(context)
 
-const doing = (i: InstanceView) => clean(i.reason ?? i.note ?? '')
+const doing = (i: InstanceView) => clean(doingOf(i))
 
 function lines({ err }: Context): Progress {
   const told = new Map<string, string>()
