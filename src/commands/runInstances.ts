@@ -54,6 +54,19 @@ const options = {
   ...waitOptions,
 } as const
 
+/** What is settled when instances are made. */
+const FIRST_TIME = [
+  'count',
+  'group',
+  'filter',
+  'prefer',
+  'profile',
+  'user-data',
+  'name',
+  'tag',
+  'client-token',
+] as const
+
 type RunArgs = Args<typeof options>
 
 export const runInstances = command({
@@ -73,6 +86,8 @@ export const runInstances = command({
   async run(args, context) {
     const client = openClient(args, context)
     if (hasFailed(client)) return fail(client, context)
+    const idle = args.retry && FIRST_TIME.find(key => args[key] !== undefined)
+    if (idle) return fail({ failed: EXIT.usage, why: `--${idle} has no say in a --retry` }, context)
     if (args.retry) return retry(client, args, args.operands.systems, args.system, context)
     const request = await requestOf(client, args)
     if (hasFailed(request)) return fail(request, context)

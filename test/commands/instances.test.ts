@@ -283,6 +283,14 @@ for (const [name, what, operands, options, exit, stderr, from] of [
     /no such instance/,
     { ...answers, 'POST /instances/retry': [200, []] },
   ],
+  [
+    'a retry with another profile',
+    runInstances,
+    {},
+    { retry: true, profile: 'x' },
+    EXIT.usage,
+    /--profile has no say in a --retry/,
+  ],
   ['a tag without a key', runInstances, {}, { tag: ['=x'] }, EXIT.usage, /--tag takes KEY=VALUE, not '=x'/],
   ['a value to delete', deleteTags, { resources: ['a'] }, { tag: ['k=v'] }, EXIT.usage, /takes a KEY here/],
   [
