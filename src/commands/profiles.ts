@@ -1,8 +1,10 @@
-import type { DistroView, ProfileView } from '../core/instanceView.js'
+import type { BrokenProfileView, DistroView, ProfileView } from '../core/instanceView.js'
 import { clientOptions, fail, hasFailed, openClient } from './client.js'
 import { command, EXIT } from './command.js'
 import { json, outputOption, record, table } from './render.js'
 import { ago, diskSize } from './units.js'
+
+type Listed = ProfileView | BrokenProfileView
 
 export const describeProfiles = command({
   name: 'describe-profiles',
@@ -14,7 +16,7 @@ PROFILE name distribution release architecture installer medium built file descr
   async run(args, context) {
     const client = openClient(args, context)
     if (hasFailed(client)) return fail(client, context)
-    const answer = await client.json<ProfileView[]>('GET', '/profiles')
+    const answer = await client.json<Listed[]>('GET', '/profiles')
     if (hasFailed(answer)) return fail(answer, context)
     if (args.output === 'json') context.out(json(answer.value))
     else if (args.output === 'text') for (const p of answer.value) context.out(profileRow(p))
@@ -23,19 +25,28 @@ PROFILE name distribution release architecture installer medium built file descr
   },
 })
 
-const profileRow = (p: ProfileView) =>
-  record('PROFILE', [
-    ...[p.name, p.distribution, p.release, p.architecture, p.installer, p.medium],
-    ...[p.builtAt ?? '', p.source, p.description],
-  ])
+const profileRow = (p: Listed) =>
+  'problems' in p
+    ? record('PROFILE', [p.name, '', '', '', '', 'broken', '', p.source, why(p)])
+    : record('PROFILE', [
+        ...[p.name, p.distribution, p.release, p.architecture, p.installer, p.medium],
+        ...[p.builtAt ?? '', p.source, p.description],
+      ])
 
-const profileTable = (profiles: readonly ProfileView[], now: Date) =>
+/** The first problem; `muster profiles check` tells all. */
+const why = ({ problems }: BrokenProfileView) => problems[0] ?? ''
+
+const profileTable = (profiles: readonly Listed[], now: Date) =>
   table(
     ['name', 'distribution', 'installer', 'medium', 'built', 'description'],
-    profiles.map(p => [
-      ...[p.name, `${p.distribution} ${p.release} ${p.architecture}`, p.installer, p.medium],
-      ...[p.builtAt ? ago(p.builtAt, now) : '', p.description],
-    ]),
+    profiles.map(p =>
+      'problems' in p
+        ? [p.name, '', '', 'broken', '', why(p)]
+        : [
+            ...[p.name, `${p.distribution} ${p.release} ${p.architecture}`, p.installer, p.medium],
+            ...[p.builtAt ? ago(p.builtAt, now) : '', p.description],
+          ],
+    ),
   )
 
 export const describeDistros = command({

@@ -1,39 +1,45 @@
-import type { DistroView, ProfileView } from '../core/instanceView.js'
+import type { BrokenProfileView, DistroView, ProfileView } from '../core/instanceView.js'
 import { mediumOf, type Profile } from '../core/profile.js'
 import type { Media, Medium } from '../io/media.js'
-import type { Profiles } from '../io/profiles.js'
+import type { ProfileFile, Profiles } from '../io/profiles.js'
 
-/** What can be installed, as the API shows it. Profiles that are broken are left out: the log tells of them. */
+/** What can be installed, as the API shows it. */
 export type ProfileViews = {
-  profiles(): Promise<ProfileView[]>
+  profiles(): Promise<(ProfileView | BrokenProfileView)[]>
   /** What profiles are installed from, whether or not it was built yet. */
   distros(): Promise<DistroView[]>
 }
 
 type Usable = { readonly profile: Profile; readonly file: string }
 
+const isUsable = (file: ProfileFile): file is ProfileFile & Usable => file.profile !== undefined
+
 export function createProfileViews(
   profiles: Pick<Profiles, 'list'>,
   media: Pick<Media, 'list'>,
 ): ProfileViews {
-  async function look(): Promise<{ usable: Usable[]; built: ReadonlyMap<string, Medium> }> {
+  async function look() {
     const [files, found] = await Promise.all([profiles.list(), media.list()])
-    const usable = files.flatMap(({ profile, file }) => (profile ? { profile, file } : []))
-    return { usable, built: new Map(found.map(medium => [medium.manifest.medium, medium])) }
+    return { files, built: new Map(found.map(medium => [medium.manifest.medium, medium])) }
   }
 
   return {
     async profiles() {
-      const { usable, built } = await look()
-      return usable.map(one => profileView(one, built.get(mediumOf(one.profile))))
+      const { files, built } = await look()
+      return files.map(one =>
+        isUsable(one) ? profileView(one, built.get(mediumOf(one.profile))) : brokenView(one),
+      )
     },
     async distros() {
-      const { usable, built } = await look()
+      const { files, built } = await look()
+      const usable = files.filter(isUsable)
       const names = [...new Set(usable.map(({ profile }) => mediumOf(profile)))].sort()
       return names.map(name => distroView(name, usable, built.get(name)))
     },
   }
 }
+
+const brokenView = ({ name, file, problems = [] }: ProfileFile) => ({ name, source: file, problems })
 
 function profileView({ profile, file }: Usable, medium: Medium | undefined): ProfileView {
   const { name, description, distribution, release, architecture, installer } = profile

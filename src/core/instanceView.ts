@@ -55,6 +55,13 @@ export type ProfileView = {
   readonly builtAt?: string
 }
 
+/** In the same answer: a profile whose file is broken. It cannot be installed. */
+export type BrokenProfileView = {
+  readonly name: string
+  readonly source: string
+  readonly problems: readonly string[] // `/etc/muster/profiles/web.yaml:7: disk.minSize: must be a size …`
+}
+
 /** GET /api/v1/distros: what profiles are installed from. */
 export type DistroView = {
   readonly name: string // of the medium

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -5,6 +6,7 @@ import type { Logger } from 'pino'
 import type { Profile } from '../core/profile.js'
 import { didYouMean } from '../core/suggest.js'
 import { judge, readWritten, type Written } from './profileFile.js'
+import { TEMPLATE_ROOT } from './templates.js'
 
 /** The profiles that come with muster, from src/io as well as from dist/io. */
 export const SHIPPED = fileURLToPath(new URL('../../profiles', import.meta.url))
@@ -105,6 +107,12 @@ function judgeOn(shelf: Shelf, written: Written): ProfileFile {
   const { name, file } = written
   const extended = extendedBy(shelf, written)
   const judged = 'problems' in extended ? extended : judge(written, extended.files)
+  if ('template' in judged && !existsSync(join(TEMPLATE_ROOT, judged.template)))
+    return {
+      name,
+      file,
+      problems: [`${file}:${written.line(['template'])}: template: there is no ${judged.template}`],
+    }
   return 'problems' in judged ? { name, file, problems: judged.problems } : { name, file, profile: judged }
 }
 

@@ -110,6 +110,14 @@ export const profiles = [
     source: '/usr/lib/muster/profiles/rocky-9.yaml',
     medium: 'missing',
   },
+  {
+    name: 'web',
+    source: '/etc/muster/profiles/web.yaml',
+    problems: [
+      '/etc/muster/profiles/web.yaml:7: disk.minSize: must be a size such as 512M, 8G or 500GB',
+      '/etc/muster/profiles/web.yaml:9: pakages: there is no such field (did you mean packages?)',
+    ],
+  },
 ]
 
 export const distros = [

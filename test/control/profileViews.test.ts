@@ -34,17 +34,28 @@ const views = createProfileViews(
   { list: async () => [built] },
 )
 
-t.test('profiles that can be used, with what they are installed from', async t => {
-  t.match(await views.profiles(), [
+t.test('profiles with what they are installed from, and those that are broken', async t => {
+  t.same(
+    (await views.profiles()).find(one => one.name === 'broken'),
     {
-      name: 'debian-12',
-      medium: 'ready',
-      builtAt: '2026-01-02T03:04:05Z',
-      source: '/profiles/debian-12.yaml',
+      name: 'broken',
+      source: '/profiles/broken.yaml',
+      problems: ['release: is missing'],
     },
-    { name: 'debian-12-image', medium: 'missing' },
-    { name: 'own', medium: 'ready' },
-  ])
+  )
+  t.match(
+    (await views.profiles()).filter(one => one.name !== 'broken'),
+    [
+      {
+        name: 'debian-12',
+        medium: 'ready',
+        builtAt: '2026-01-02T03:04:05Z',
+        source: '/profiles/debian-12.yaml',
+      },
+      { name: 'debian-12-image', medium: 'missing' },
+      { name: 'own', medium: 'ready' },
+    ],
+  )
 })
 
 t.test('profiles of one distribution share an installer', async t => {

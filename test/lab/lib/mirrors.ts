@@ -48,7 +48,7 @@ export async function startMirrors(lan: Lan, folder: string, upstreams: Upstream
     name: 'mirror forwarder',
     logFile: join(folder, 'forward.log'),
   })
-  await forward.output.waitFor(/forwarding/, 20_000)
+  await forward.output.waitFor(/forwarding/, 60_000)
   const named = Object.keys(upstreams).map(name => `${name}=http://127.0.0.1:${PORT}/${name}`)
   return {
     flags: ['--mirrors', named.join(',')],
