@@ -169,7 +169,7 @@ t.test('from run-instances to running, and back, and again', async t => {
   t.notMatch(daemon.log(), /\/install\/v1\/[0-9a-f]{32}/, 'no token is logged')
 })
 
-for (const profile of ['debian-12'])
+for (const profile of ['debian-12', 'rocky-9'])
   t.test(`${profile}, by an installer of its own`, async t => {
     const daemon = await startDaemon(t)
     const [machine] = await powerOn(t, daemon, 1)
