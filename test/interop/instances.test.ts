@@ -18,7 +18,7 @@ import { pretendSupplies } from '../dev/supplies.js'
 const PROGRAM = new URL('../../dist/cli.js', import.meta.url).pathname
 const BOUND_MS = 60_000
 const STEP_MS = 20
-const base = 45_000 + (process.pid % 1_000) * 6
+const base = 10_000 + (process.pid % 1_500) * 6 // below the ports that outgoing connections take
 const PORTS = { dhcp: base, pxe: base + 2, tftp: base + 3, http: base + 4, api: base + 5 }
 const URL_OF = { boot: `http://127.0.0.1:${PORTS.http}`, api: `http://127.0.0.1:${PORTS.api}` }
 
