@@ -41,9 +41,11 @@ export async function run(): Promise<Row[]> {
   }
   try {
     const mirror = keep(await startMirror(folder))
-    const caches = [await ours(folder, mirror), await nginx(folder, mirror)]
-    if (existsSync(APT_CACHER)) caches.push(await aptCacher(folder, mirror))
-    for (const { server } of caches) keep(server)
+    const caches: Cache[] = []
+    for (const start of [ours, nginx, ...(existsSync(APT_CACHER) ? [aptCacher] : [])]) {
+      caches.push(await start(folder, mirror))
+      keep(caches.at(-1)?.server ?? mirror)
+    }
     const rows: Row[] = []
     for (const clients of CLIENTS) rows.push(...(await compare(caches, clients, folder)))
     return [...rows, ...memory(caches)]
