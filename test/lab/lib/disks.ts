@@ -17,12 +17,12 @@ export async function emptyDisk(path: string, size: number): Promise<string> {
 
 /** Makes a disk that boots GRUB on BIOS and on UEFI, which prints {@link DISK_LINE} and stays there. */
 export async function bootableDisk(path: string, size: number): Promise<string> {
-  await copyFile(await template(), path)
+  await copyFile(await bootableTemplate(), path)
   return await emptyDisk(path, size)
 }
 
 /** The image that bootable disks are copied from: made once, kept in the cache. */
-async function template(): Promise<string> {
+export async function bootableTemplate(): Promise<string> {
   const image = join(CACHE, 'grub-disk-2.img')
   if (await stat(image).catch(() => undefined)) return image
   await mkdir(CACHE, { recursive: true })
