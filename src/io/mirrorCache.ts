@@ -10,6 +10,7 @@ import {
 } from '../core/mirror.js'
 import { type Draft, HEAD_BYTES, openMirrorDisk, type Stored } from './mirrorDisk.js'
 import { createGrowing, DiskFailure, type Growing } from './mirrorGrowing.js'
+import { conditions, headOf, isChunked, sameFile } from './mirrorHead.js'
 import { createPieces } from './mirrorPieces.js'
 import { createUpstream, UpstreamError } from './mirrorUpstream.js'
 
@@ -33,6 +34,8 @@ export type MirrorCacheOptions = {
 
 /** An index that was checked so recently is not checked again: a rack asks for it at once. */
 const FRESH_MS = 10_000
+/** How many indices are remembered as checked. */
+const CHECKED = 1000
 /** A mirror that was not to be reached is left alone for this long, as far as our copies serve. */
 const DOWN_MS = 30_000
 
@@ -90,6 +93,11 @@ export async function openMirrorCache(o: MirrorCacheOptions): Promise<MirrorCach
     }
   }
 
+  function justChecked(url: string) {
+    if (checked.size >= CHECKED) checked.clear() // forgetting costs a question
+    checked.set(url, now())
+  }
+
   const isFresh = (url: string) => now() - (checked.get(url) ?? Number.NEGATIVE_INFINITY) < FRESH_MS
 
   function refused(status: number, why: string): MirrorAnswer {
@@ -126,7 +134,7 @@ export async function openMirrorCache(o: MirrorCacheOptions): Promise<MirrorCach
     if (status === 200) return store(url, res)
     res.resume()
     if (status === 304 && known) {
-      checked.set(url, now())
+      justChecked(url)
       return { kind: 'kept', source: 'revalidated' }
     }
     const gone = status === 404 || status === 410
@@ -171,7 +179,7 @@ export async function openMirrorCache(o: MirrorCacheOptions): Promise<MirrorCach
       if (head.size === undefined && !isChunked(res)) throw new Error('nobody knows whether it is whole')
       await draft.keep({ ...head, size })
       published++
-      if (!isImmutable(url)) checked.set(url, now())
+      if (!isImmutable(url)) justChecked(url)
       log.info({ url, bytes: size, ms: now() - begun }, 'fetched')
     } catch (cause) {
       const failure = cause instanceof Error ? cause : new Error(String(cause))
@@ -279,32 +287,3 @@ export async function openMirrorCache(o: MirrorCacheOptions): Promise<MirrorCach
 }
 
 const nothing = async () => {}
-
-const isChunked = (res: IncomingMessage) => /\bchunked$/i.test(res.headers['transfer-encoding'] ?? '')
-
-function headOf({ headers }: IncomingMessage): FileHead {
-  const size = headers['content-length']
-  const fields = {
-    type: headers['content-type'],
-    encoding: headers['content-encoding'],
-    etag: headers.etag,
-    modified: headers['last-modified'],
-  }
-  return {
-    ...(size !== undefined && { size: Number(size) }),
-    ...Object.fromEntries(Object.entries(fields).filter(([, text]) => text !== undefined)),
-  }
-}
-
-/** RFC 9110 section 13.1: the mirror answers 304 when our copy is still its file. */
-const conditions = ({ etag, modified }: FileHead = {}) => ({
-  ...(etag && { 'if-none-match': etag }),
-  ...(modified && { 'if-modified-since': modified }),
-})
-
-/** RFC 9110 section 13.1.5: a weak tag is of no use here. */
-function sameFile({ etag, modified }: FileHead): { 'if-range'?: string } {
-  const strong = etag?.startsWith('W/') ? undefined : etag
-  const tag = strong ?? modified
-  return tag ? { 'if-range': tag } : {}
-}

@@ -134,17 +134,22 @@ export async function openMirrorDisk(
       if (!(await room(size))) return undefined
       const path = join(drafts, String(drafted++))
       const handle = await open(path, 'wx+', 0o600)
-      promised += size
+      let reserved = size
+      promised += reserved
+      const settle = () => {
+        promised -= reserved
+        reserved = 0
+      }
       return {
         handle,
         async keep(head) {
           await handle.write(headBytes({ url, ...head }), 0, HEAD_BYTES, 0)
           await handle.datasync() // before the rename: a power cut must not leave a name without its bytes
-          promised -= size
+          settle()
           await publish(path, url, head)
         },
         async drop() {
-          promised -= size
+          settle()
           await rm(path, { force: true })
         },
       }
