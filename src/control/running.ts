@@ -1,6 +1,6 @@
 import { deadlineOf } from '../core/deadlines.js'
 import type { InstanceId, InstanceRecord, Reservation, ReservationId } from '../core/instance.js'
-import type { ReservationView, RunRequest } from '../core/instanceView.js'
+import { LONGEST_USER_DATA, type ReservationView, type RunRequest } from '../core/instanceView.js'
 import type { Machine } from '../core/machine.js'
 import { whyNotInstanceName, whyNotUser } from '../core/naming.js'
 import { mediumOf, type Profile } from '../core/profile.js'
@@ -29,8 +29,6 @@ export type RunPlan = {
   readonly userData?: Buffer
 }
 
-const LARGEST_USER_DATA = 64 * 1024 // bytes
-
 /** Everything that files and settings have a say in; the transaction waits for none of them. */
 export async function planRun(parts: RunParts, request: RunRequest): Promise<RunPlan | Refusal> {
   const { user, tags, name, userData } = request
@@ -44,10 +42,10 @@ export async function planRun(parts: RunParts, request: RunRequest): Promise<Run
   const profileOf = await profileChooser(parts, request.profile)
   if (isRefusal(profileOf)) return profileOf
   const data = userData === undefined ? undefined : Buffer.from(userData, 'base64')
-  if (data && data.length > LARGEST_USER_DATA)
+  if (data && data.length > LONGEST_USER_DATA)
     return refuse(
       'invalid',
-      `the user data is larger than ${LARGEST_USER_DATA / 1024} KiB: let it fetch the rest`,
+      `the user data is larger than ${LONGEST_USER_DATA / 1024} KiB: let it fetch the rest`,
     )
   return { request, wish, profileOf, ...(data && { userData: data }) }
 }

@@ -23,6 +23,9 @@ export type ReservationView = {
   readonly systems: readonly { readonly id: MachineId; readonly name: string; readonly group: string }[] // held now
 }
 
+/** Bytes, as EC2 has it. */
+export const LONGEST_USER_DATA = 16 * 1024
+
 /** POST /api/v1/instances */
 export type RunRequest = {
   readonly user: string

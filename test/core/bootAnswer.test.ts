@@ -6,5 +6,5 @@ t.test('whatever comes in: no exception, never an address, memory flat', async t
   t.ok((report.outcomes.reply ?? 0) > 2000, 'many mutants are still answered')
   t.ok((report.outcomes.malformed ?? 0) > 2000, 'many are malformed')
   t.ok(report.growth < 4_000_000, `grew by ${report.growth} bytes`)
-  t.ok(report.slowestMs < 500, `slowest ${report.slowestMs} ms`)
+  t.ok(report.slowestMs < 5_000, `no input hangs it: slowest ${report.slowestMs} ms`)
 })

@@ -101,5 +101,5 @@ t.test('mutated input of machines: a short fuzz run', async t => {
   const { packets, outcomes, slowestMs } = await run(1, 1_000)
   t.equal(packets, 1_000)
   t.ok(outcomes.query && outcomes.facts && outcomes.range, 'some input stays valid')
-  t.ok(slowestMs < 2_000, `no input takes long: ${slowestMs} ms`)
+  t.ok(slowestMs < 10_000, `no input takes long: ${slowestMs} ms`)
 })

@@ -2,6 +2,7 @@ import type { Request, Response, Router } from 'express'
 import { z } from 'zod'
 import type { Instances } from '../../control/instances.js'
 import { WIPES } from '../../core/instance.js'
+import { LONGEST_USER_DATA } from '../../core/instanceView.js'
 import { isRefusal, type Refusal } from '../../core/refusal.js'
 import { check, json, ok, problem, type Reply, refusal, sendJson } from '../reply.js'
 import { exactRouter } from '../request.js'
@@ -13,10 +14,9 @@ export type InstanceRoutes = { instances: Instances }
 const name = z.string().min(1).max(128)
 const names = z.array(name).min(1).max(1000)
 const tags = z.record(z.string().max(128), z.string().max(256))
-const USER_DATA = 16 * 1024 // bytes, as EC2 has it
 const userData = z
   .base64('is not base64')
-  .max(Math.ceil(USER_DATA / 3) * 4, `is longer than ${USER_DATA} bytes`)
+  .max(Math.ceil(LONGEST_USER_DATA / 3) * 4, `is longer than ${LONGEST_USER_DATA} bytes`)
 
 const wanted = {
   user: name,
