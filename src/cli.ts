@@ -92,7 +92,9 @@ function judged(key: string, value: unknown): unknown {
 
 const contextOf = (): Context => ({
   env: process.env,
-  now: new Date(),
+  get now() {
+    return new Date() // commands that wait print at their end
+  },
   out: text => void process.stdout.write(`${text}\n`),
   err: text => void process.stderr.write(`${text}\n`),
   ...(process.stderr.isTTY && { terminal: process.stderr }),

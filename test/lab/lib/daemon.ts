@@ -49,8 +49,8 @@ export type LabDaemon = {
 }
 
 const API = 'http://127.0.0.1:8068'
-const START_MS = 20_000
-const COMMAND_MS = 20_000
+const START_MS = 60_000
+const COMMAND_MS = 60_000
 
 export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon> {
   const stateDir = join(folder, 'state')

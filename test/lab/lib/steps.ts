@@ -12,9 +12,9 @@ export const BOUND = {
   scout: 240_000, // from power-on until the scout waits for orders
   disk: 300_000, // from power-on, or from an order, until the local disk runs
   order: 60_000, // from an order until the machine obeys
-  installing: 180_000, // from an order until the installer may write
-  written: 300_000, // from then until the disk is written
-  running: 600_000, // from run-instances until the new systems have phoned home
+  installing: 240_000, // from an order until the installer may write
+  written: 600_000, // from then until the disk is written
+  running: 1_000_000, // from run-instances until the new systems have phoned home
 } as const
 
 export const SCOUT_READY = /now +ready, waiting for orders/
