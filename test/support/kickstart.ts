@@ -1,9 +1,11 @@
 /**
  * Judges a kickstart file by the grammar of Rocky Linux 9's Anaconda. The judge itself is pykickstart's
- * `ksvalidator -v RHEL9`, which Debian does not package; this stands in for it where it is not installed. The tables
- * are read off pykickstart's handlers/rhel9.py and the command classes that it names (third column), of its release
- * 3.5x; what RHEL 9 deprecates is refused. They hold the commands that a server's unattended install may need: a
- * command that is not in them is refused as unknown.
+ * `ksvalidator -v RHEL9`, which Debian does not package; this stands in for it where it is not installed. Which
+ * commands there are, and the class that each one's options come from (third column), is read off pykickstart's
+ * handlers/rhel9.py; the options of `volgroup` off its class, those of the others are written down from its
+ * documentation and from what Anaconda is known to take, so that an option may be missing here. What RHEL 9
+ * deprecates is refused, and so is a command that is not in the tables: they hold what a server's unattended install
+ * may need.
  */
 
 /** How an option is written: alone, with any value, with a whole number, or with one of some words. */
