@@ -63,7 +63,7 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
     boot ??= takeBootFiles(stateDir)
     await boot
     const args = ['dist/cli.js', 'serve', '--state-dir', stateDir, '--interface', DAEMON_INTERFACE]
-    service = startIn(lan.daemon, process.execPath, [...args, '--debug', 'http', ...flags], {
+    service = startIn(lan.daemon, process.execPath, [...args, '--debug', 'http,scout', ...flags], {
       name: 'daemon',
       logFile: join(folder, 'daemon.log'),
     })

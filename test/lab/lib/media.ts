@@ -2,7 +2,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './process.js'
 
-const BUILD_MS = 900_000
+const BUILD_MS = 1_800_000
 const ready = new Map<string, Promise<string>>()
 
 /**
