@@ -44,17 +44,21 @@ export function watchInstances(lab: Lab): Watch {
   const seen = new Map<string, Sight[]>()
   let stopped = false
   const look = async () => {
-    while (!stopped) {
-      for (const instance of await listed(lab)) {
-        const sights = seen.get(instance.id) ?? []
-        seen.set(instance.id, sights)
-        const place = placeOf(instance)
-        if (sights.at(-1)?.place !== place) sights.push({ place, since: Date.parse(instance.since) })
-      }
-      await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+    for (const instance of await listed(lab)) {
+      const sights = seen.get(instance.id) ?? []
+      seen.set(instance.id, sights)
+      const place = placeOf(instance)
+      if (sights.at(-1)?.place !== place) sights.push({ place, since: Date.parse(instance.since) })
     }
   }
-  const looking = look()
+  const keepLooking = async () => {
+    while (!stopped) {
+      await look()
+      await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+    }
+    await look() // what happened while it slept
+  }
+  const looking = keepLooking()
   looking.catch(() => {}) // told by stop()
   return {
     of: instance => seen.get(instance) ?? [],
