@@ -1,0 +1,96 @@
+import type { Profile } from './profile.js'
+
+/**
+ * What nodes get is told by roles: folders of files, packages and steps that the planner compares with what a node says
+ * about itself. Loading a role makes functions of its templates; all else is values.
+ */
+
+/**
+ * What a node said in one round trip, as `NAME=VALUE` lines. `os.id`, `os.version`, `os.manager` (apt, dnf) and the like
+ * are every node's; `package.NAME` is the version that is installed; `file.PATH` is `SHA256 MODE OWNER:GROUP`;
+ * `ROLE.NAME` is what the facts script of a role printed. What is absent was not said.
+ */
+export type NodeFacts = Readonly<Record<string, string>>
+
+/** A node of a pool, as templates of roles see it. Absent text is empty. */
+export type NodeValues = {
+  readonly id: string // of the instance
+  readonly name: string // host name
+  readonly address: string
+  readonly user: string // who launched it
+  readonly profile: string
+  readonly distribution: Profile['distribution']
+  readonly release: string
+  readonly cores: number // physical
+  readonly memory: number // bytes
+  readonly role: 'master' | 'worker' | '' // empty until the pool has elected
+  readonly hostKeys: readonly string[]
+  readonly published: Readonly<Record<string, string>> // by its roles, `master.public_key`
+}
+
+export type PoolValues = {
+  readonly name: string
+  readonly nodes: readonly NodeValues[] // by name; those that are installed and neither failed nor shutting down
+  readonly elected: boolean
+  readonly master: NodeValues // the node itself as long as none is elected
+  readonly workers: readonly NodeValues[] // none as long as no master is elected
+}
+
+/** What a node is to be: all that the templates of roles are given, beside `facts`, `os` and their own `settings`. */
+export type Wanted = {
+  readonly node: NodeValues
+  readonly pool: PoolValues
+  readonly users: {
+    readonly owner: string // account of the owner: sudo without a password
+    readonly pool: string // account that runs the containers
+  }
+  readonly ownerKeys: readonly string[] // lines of authorized_keys
+  readonly daemon: {
+    readonly url: string // http://192.168.1.2:8067
+    readonly publicKey: string // that root lets in
+  }
+  readonly ca: string // PEM
+  readonly now: Date
+}
+
+/** What the daemon sends to a step's standard input. */
+export type StepInput =
+  | { readonly kind: 'certificate'; readonly request: string /* PKCS#10, PEM or base64 of DER */ } // PEM: leaf
+  | { readonly kind: 'image'; readonly name: 'answer' } // docker-archive of the health check's image
+
+/** One thing to do on a node, as root. */
+export type Step = {
+  readonly id: string // `ROLE/STEP`
+  readonly reason: string // why it is due; one line, no secrets
+  readonly script: string // POSIX shell
+  readonly input?: StepInput
+  readonly timeout: number // seconds
+  readonly tries: number // until the node fails
+}
+
+/** A role with the folder's templates turned into functions. All are pure; they throw a template's complaint. */
+export type Role = {
+  readonly name: string
+  readonly description: string
+  /** Whether this node gets it. */
+  applies(wanted: Wanted): boolean
+  /** Why it cannot go on yet (`waiting for the master's key`); undefined when it can. */
+  waits(wanted: Wanted): string | undefined
+  /** Shell that prints `NAME=VALUE` lines; empty when the role asks nothing. */
+  factsScript(wanted: Wanted): string
+  /** What the planner compares with the facts before it asks `steps`: files whose state has to be told. */
+  paths(wanted: Wanted): readonly string[]
+  packages(wanted: Wanted, facts: NodeFacts): readonly string[]
+  /** In order; only those that are due by the facts. */
+  steps(wanted: Wanted, facts: NodeFacts): readonly Step[]
+  /** Shell that ends with 0 when the node works as the role promises; empty: nothing to check. */
+  check(wanted: Wanted, facts: NodeFacts): string
+  /** Names of its facts that other nodes of the pool may see. */
+  readonly publishes: readonly string[]
+}
+
+/** What is to be done now, in order; an empty list means that the node is as wanted, as far as it can be yet. */
+export type Plan = {
+  readonly steps: readonly Step[]
+  readonly waiting?: string // what the node waits for before the rest can be planned
+}
