@@ -2,7 +2,7 @@ import type { InstanceView } from '../core/instanceView.js'
 import type { Description } from '../core/summary.js'
 import { type Answer, type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
 import { command, EXIT } from './command.js'
-import { instanceRow, tagRows, writtenOf } from './instanceRows.js'
+import { doingOf, instanceRow, tagRows, writtenOf } from './instanceRows.js'
 import { json, outputOption, record } from './render.js'
 import { asSections, type Thing } from './sections.js'
 import { ago, diskSize, until } from './units.js'
@@ -81,7 +81,7 @@ function thingsOf(i: InstanceView, disk: string, log: readonly string[], now: Da
         ['state', i.state],
         ['stage', i.stage],
         ['percent', i.percent],
-        ['doing', i.stage === 'installing' ? i.note : undefined],
+        ['doing', i.reason ? undefined : doingOf(i)],
         ['reason', i.reason],
         ['since', i.since, when(i.since)],
         ['deadline', i.deadline, i.deadline && `${i.deadline} (${until(i.deadline, now)})`],

@@ -87,9 +87,9 @@ const cellsOf = (i: InstanceView, now: Date) => [
   ...[ago(i.launched, now), doingOf(i)],
 ]
 
-/** Why it failed, or what its installer does now: what it did last stays in the API's answer. */
-export const doingOf = ({ reason, stage, note }: InstanceView) =>
-  reason ?? (stage === 'installing' ? (note ?? '') : '')
+/** Why it failed, or what it does or waits for now: what its installer did last stays in the API's answer. */
+export const doingOf = ({ reason, stage, note = '' }: InstanceView) =>
+  reason ?? (stage === 'installing' || stage === 'reserved' ? note : '')
 
 /** `running`, `pending: installing 42 %`. */
 export const stateOf = ({ state, stage, percent }: InstanceView) =>

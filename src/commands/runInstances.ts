@@ -65,6 +65,7 @@ const FIRST_TIME = [
   'name',
   'tag',
   'client-token',
+  'dry-run',
 ] as const
 
 type RunArgs = Args<typeof options>
@@ -86,7 +87,7 @@ export const runInstances = command({
   async run(args, context) {
     const client = openClient(args, context)
     if (hasFailed(client)) return fail(client, context)
-    const idle = args.retry && FIRST_TIME.find(key => args[key] !== undefined)
+    const idle = args.retry && FIRST_TIME.find(key => args[key] !== undefined && args[key] !== false)
     if (idle) return fail({ failed: EXIT.usage, why: `--${idle} has no say in a --retry` }, context)
     if (args.retry) return retry(client, args, args.operands.systems, args.system, context)
     const request = await requestOf(client, args)

@@ -21,11 +21,11 @@ export async function bringBack(
   await commits.commit(async act => {
     const instance = await act.tx.instance(id)
     if (instance?.phase !== 'shutting-down') return
-    const tried = `reboot over SSH, try ${instance.tries} of ${PAUSES.length}`
-    await tell(act, instance, fault === undefined ? `${tried}: done` : `${tried}: ${fault}`)
-    if (fault === undefined || instance.nextTry) return
-    const reason = `cannot be rebooted over SSH (${fault}): switch it off and on`
-    await act.tx.saveInstance({ ...instance, reason })
+    const tried = `try ${instance.tries} of ${PAUSES.length}`
+    await tell(act, instance, `reboot over SSH, ${tried}: ${fault ?? 'done'}`)
+    const { reason: _, ...coming } = instance
+    const reason = `cannot be rebooted over SSH (${fault}), ${tried}: if that goes on, switch it off and on`
+    await act.tx.saveInstance(fault === undefined ? coming : { ...instance, reason })
   })
 }
 

@@ -23,3 +23,16 @@ export async function chosenOf(
   }
   return [...found.values()]
 }
+
+/** The owner said of a machine that it is not to be touched; what has left its machine is no concern of it. */
+export async function protectedOf(
+  reads: Reads,
+  chosen: readonly InstanceRecord[],
+): Promise<Refusal | undefined> {
+  for (const { id, machine, phase } of chosen) {
+    const { state, name } = (await reads.brief(machine)) ?? {}
+    if (state === 'protected' && phase !== 'terminated')
+      return refuse('conflict', `${id} is on ${name}, which is protected: unprotect-system first`)
+  }
+  return undefined
+}

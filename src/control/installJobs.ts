@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { InstanceRecord } from '../core/instance.js'
+import { masked } from '../core/masked.js'
 import { isRefusal, type Refusal } from '../core/refusal.js'
 import type { Act } from './act.js'
 import { type Admitted, admit, type Call, deny } from './admitting.js'
@@ -65,7 +66,7 @@ export function createInstallJobs({ commits, rules, log }: InstallJobOptions): I
 
     log: async (token, text, peer) => {
       const kept = await withToken('log', token, peer, async (act, { instance }) => {
-        await act.tx.appendLog(instance.id, text.slice(-LOG_LIMIT))
+        await act.tx.appendLog(instance.id, masked(text).slice(-LOG_LIMIT))
         return instance
       })
       return isRefusal(kept) ? kept : undefined
@@ -103,6 +104,7 @@ async function phonedHome(
   if (instance.phase === 'running') return instance
   const installedAt = instance.installedAt ?? act.at
   await act.tx.setToken(instance.machine, null) // with kexec its scout ended without a netboot
+  await act.tx.appendLog(instance.id, `--- ${act.at.toISOString()} the new system runs\n`)
   return move(act, rules, instance, {
     event: 'phoned-home',
     why: `${hostName} runs at ${address}`,

@@ -1,4 +1,5 @@
 import type { InstanceRecord } from '../core/instance.js'
+import { masked } from '../core/masked.js'
 import type { Act } from './act.js'
 import type { Admitted } from './admitting.js'
 import { free } from './freeing.js'
@@ -90,9 +91,9 @@ async function progress(
 
 const LONGEST = 500
 
-/** What a machine says goes to terminals: no control characters, one line. */
+/** What a machine says goes to terminals and logs: no control characters, one line, no token. */
 const oneLine = (text: string) =>
-  text
+  masked(text)
     .replace(/\p{Cc}+/gu, ' ')
     .trim()
     .slice(0, LONGEST)

@@ -25,9 +25,8 @@ export async function move(
   const phase = after(instance.phase, event)
   if (phase === undefined) return undefined
   const begins = phase !== instance.phase || event === 'install-given'
-  const moved = begins
-    ? beginning({ ...instance, ...change, phase }, act.at, rules)
-    : { ...instance, ...change }
+  const kept = begins ? beginning({ ...instance, phase }, act.at, rules) : instance
+  const moved = { ...kept, ...change }
   await act.tx.saveInstance(moved)
   if (begins) {
     const { id, name } = instance

@@ -2,7 +2,7 @@ import type { InstanceRecord } from '../core/instance.js'
 import type { InstanceView } from '../core/instanceView.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import type { Store } from '../io/store.js'
-import { chosenOf } from './choosing.js'
+import { chosenOf, protectedOf } from './choosing.js'
 import type { Commits } from './commits.js'
 import type { Chosen } from './instances.js'
 import { viewOf } from './instanceViews.js'
@@ -33,6 +33,8 @@ export async function reboot(
   const other = running.find(instance => instance.phase !== 'running' || !nodeOf(instance))
   if (other)
     return refuse('conflict', `${other.id} (${other.name}) is ${other.phase}: only running ones are rebooted`)
+  const kept = await protectedOf(store, running)
+  if (kept) return kept
   const faults = await Promise.all(running.map(instance => rebootOne(instance, rebootNode)))
   await commits.commit(async act => {
     for (const [n, instance] of running.entries())

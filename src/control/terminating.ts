@@ -1,13 +1,14 @@
 import { chooseDisk } from '../core/diskChoice.js'
-import type { InstanceRecord, Wipe } from '../core/instance.js'
+import { bootOf, type InstanceRecord, type Wipe } from '../core/instance.js'
 import type { InstanceView } from '../core/instanceView.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import type { Act } from './act.js'
-import { chosenOf } from './choosing.js'
+import { chosenOf, protectedOf } from './choosing.js'
 import { free } from './freeing.js'
 import type { Chosen } from './instances.js'
 import { viewOf } from './instanceViews.js'
 import { type LifeRules, move } from './phases.js'
+import { nodeOf } from './rebooting.js'
 
 /** The end of an instance, and its second life. */
 
@@ -20,20 +21,11 @@ export async function terminate(
 ): Promise<InstanceView[] | Refusal> {
   const chosen = await chosenOf(act.tx, wanted)
   if (isRefusal(chosen)) return chosen
-  const kept = await protectedOf(act, chosen)
+  const kept = await protectedOf(act.tx, chosen)
   if (kept) return kept
   const views: InstanceView[] = []
   for (const instance of chosen) views.push(viewOf(await terminateOne(act, rules, instance, wanted)))
   return views
-}
-
-async function protectedOf(act: Act, chosen: readonly InstanceRecord[]): Promise<Refusal | undefined> {
-  for (const { id, machine, phase } of chosen) {
-    const { state, name } = (await act.tx.brief(machine)) ?? {}
-    if (state === 'protected' && phase !== 'terminated')
-      return refuse('conflict', `${id} is on ${name}, which is protected: unprotect-system first`)
-  }
-  return undefined
 }
 
 async function terminateOne(
@@ -46,14 +38,21 @@ async function terminateOne(
   const { reason: _, nextTry: __, ...rest } = instance
   const again = instance.phase === 'shutting-down' && wipe === instance.wipe
   if (!again) await act.tx.endHandOuts(instance.id) // nothing that is under way may go on writing
-  const reachable = instance.address !== undefined && instance.hostKeys !== undefined
-  const change = { wipe, powerOff, attempts: 0, tries: 0, ...(reachable && { nextTry: act.at }) }
+  const stays = runsItsDisk(instance) || instance.reason === NOT_HOME
+  const howItComesBack = nodeOf(instance) ? { nextTry: act.at } : stays && { reason: NOT_HOME }
+  const change = { wipe, powerOff, attempts: 0, tries: 0, ...howItComesBack }
   const why = `given back by its owner, wipe ${wipe}`
   const ending = await move(act, rules, rest, { event: 'terminate', why, change })
   if (!ending) return instance
   if (await act.tx.wasHandedOut(instance.id)) return ending
   return (await free(act, rules, ending, 'its machine had not been told of it')) ?? ending
 }
+
+const SWITCH = 'switch it off and on'
+const NOT_HOME = `it never phoned home, so it cannot be rebooted over SSH: ${SWITCH}`
+
+/** Or hangs on the way there: it comes into the scout when somebody makes it netboot. */
+const runsItsDisk = (instance: InstanceRecord) => bootOf(instance) === 'disk'
 
 /** Starts failed installs again, on the disk that the rule picks now. */
 export async function retry(act: Act, rules: LifeRules, wanted: Chosen): Promise<InstanceView[] | Refusal> {
@@ -63,13 +62,14 @@ export async function retry(act: Act, rules: LifeRules, wanted: Chosen): Promise
   const other = failed.find(({ phase }) => phase !== 'failed')
   if (other)
     return refuse('conflict', `${other.id} (${other.name}) is ${other.phase}: only failed ones start again`)
-  const kept = await protectedOf(act, failed)
+  const kept = await protectedOf(act.tx, failed)
   if (kept) return kept
   const fresh: InstanceRecord[] = []
   for (const instance of failed) {
     const disk = await diskOf(act, instance)
     if (isRefusal(disk)) return disk
-    fresh.push({ ...startOver(instance), disk: disk.path })
+    const note = runsItsDisk(instance) && { note: `it runs its own disk: ${SWITCH}` }
+    fresh.push({ ...startOver(instance), ...note, disk: disk.path })
   }
   const views: InstanceView[] = []
   for (const instance of fresh) {
@@ -77,6 +77,7 @@ export async function retry(act: Act, rules: LifeRules, wanted: Chosen): Promise
     const moved = await move(act, rules, instance, {
       event: 'retry',
       why: 'its owner starts the install again',
+      change: instance.note === undefined ? {} : { note: instance.note },
     })
     views.push(viewOf(moved ?? instance))
   }

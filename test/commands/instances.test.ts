@@ -291,6 +291,14 @@ for (const [name, what, operands, options, exit, stderr, from] of [
     EXIT.usage,
     /--profile has no say in a --retry/,
   ],
+  [
+    'a retry that is only to be told',
+    runInstances,
+    {},
+    { retry: true, 'dry-run': true, system: ['db-1'] },
+    EXIT.usage,
+    /--dry-run has no say in a --retry/,
+  ],
   ['a tag without a key', runInstances, {}, { tag: ['=x'] }, EXIT.usage, /--tag takes KEY=VALUE, not '=x'/],
   ['a value to delete', deleteTags, { resources: ['a'] }, { tag: ['k=v'] }, EXIT.usage, /takes a KEY here/],
   [

@@ -35,11 +35,11 @@ t.test('from the scout to running and back', async t => {
   t.match(granted(await d.jobs.report(token, { stage: 'installed' }, peer)), { phase: 'installed' })
 
   t.match(await d.netboot(M1), { target: 'disk', scoutToken: undefined })
-  t.equal(await d.jobs.log(phoneToken, 'two\n', peer), undefined)
   t.match(granted(await d.jobs.phoneHome(phoneToken, d.home, peer)), {
     ...{ phase: 'running', address: addressOf(M1), hostName: 'web', hostKeys: HOST_KEYS },
   })
-  t.match(await d.instances.console('web'), /^--- .* attempt 1\none\ntwo\n$/)
+  t.equal(await d.jobs.log(phoneToken, 'two\n', peer), undefined)
+  t.match(await d.instances.console('web'), /^--- .* attempt 1\none\n--- .* the new system runs\ntwo\n$/)
   t.match(await d.instances.find('web'), {
     state: 'running',
     stage: undefined,
@@ -102,6 +102,24 @@ t.test('every phase outlives the daemon', async t => {
       await goesOn[phase]()
       await d.close()
     })
+})
+
+t.test('tokens that a machine repeats are not kept', async t => {
+  const d = await daemonIn(t)
+  const { id, token, scoutToken } = await d.reach('installing')
+  const line = `linux muster.token=${scoutToken} inst.ks=http://192.0.2.1:8067/install/v1/${token}/ks.cfg`
+  t.equal(await d.jobs.log(token, line, peerOf(M1)), undefined)
+  granted(await d.jobs.report(token, { stage: 'progress', note: line }, peerOf(M1)))
+  const before = await d.instances.find(id)
+  granted(await d.jobs.report(token, { stage: 'failed', reason: line }, peerOf(M1)))
+  const kept = [await d.instances.console(id), before, await d.instances.find(id)]
+  const told = JSON.stringify([kept, await d.inventory.events({ limit: 100 })])
+  t.match(
+    told,
+    /muster\.token=\[secret\] inst\.ks=http:\/\/192\.0\.2\.1:8067\/install\/v1\/\[secret\]\/ks\.cfg/,
+  )
+  t.notOk(told.includes(token) || told.includes(scoutToken))
+  await d.close()
 })
 
 t.test('what is told twice', async t => {

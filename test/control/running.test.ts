@@ -227,6 +227,39 @@ t.test('terminate', async t => {
     await d.close()
   })
 
+  t.test('a node that cannot be reached yet', async t => {
+    let fault: Error | undefined = new Error('no route')
+    const d = await daemonIn(t, { reboots: async () => (fault ? Promise.reject(fault) : undefined) })
+    const { id } = await d.reach('shutting-down')
+    const again = async () => {
+      await d.reconciler.pass()
+      await d.reconciler.settled()
+      return d.instances.find(id)
+    }
+    t.match(await again(), { reason: /^cannot be rebooted over SSH \(no route\), try 1 of 5: .*off and on/ })
+    fault = undefined
+    d.pass(31)
+    t.equal((await again())?.reason, undefined, 'it was rebooted, and is on its way')
+    await d.close()
+  })
+
+  t.test('one that never phoned home', async t => {
+    const d = await daemonIn(t)
+    const { id } = await d.reach('installed')
+    const reason = 'it never phoned home, so it cannot be rebooted over SSH: switch it off and on'
+    t.match(await d.instances.terminate({ instances: [id] }), [{ state: 'shutting-down', reason }])
+    await d.reconciler.pass()
+    t.match(
+      await d.instances.terminate({ instances: [id], wipe: 'quick' }),
+      [{ reason }],
+      'nor is it there now',
+    )
+    granted(await d.instances.terminate({ instances: [id], wipe: 'none' }))
+    t.equal(await d.poll(await d.scout(M1)), undefined)
+    t.match(await d.instances.find(id), { state: 'terminated', reason: undefined })
+    await d.close()
+  })
+
   t.test('one that was started without a reboot', async t => {
     const d = await daemonIn(t)
     const { id, token, scoutToken } = await d.reach('installing')
@@ -283,12 +316,30 @@ t.test('retry', async t => {
   await d.close()
 })
 
+t.test('a retry of what runs its disk waits for somebody at the machine', async t => {
+  const d = await daemonIn(t)
+  const { id } = await d.reach('installed')
+  d.pass(15 * 60 + 1)
+  await d.reconciler.pass()
+  t.match(await d.instances.retry({ instances: [id] }), [{ stage: 'reserved', note: /off and on/ }])
+  t.match(await d.poll(await d.scout(M1)), { kind: 'install' })
+  t.match(await d.instances.find(id), { stage: 'starting', note: undefined })
+  await d.close()
+})
+
 t.test('reboot', async t => {
   const d = await daemonIn(t)
   const { id } = await d.reach('running')
   t.match(await d.instances.reboot({ instances: [id] }), [{ id, state: 'running' }])
   t.same(d.rebooted, [addressOf(M1)])
   t.match(await d.inventory.giveOrder('node-000101', 'reboot'), { why: /reboot-instances/ })
+  granted(await d.inventory.apply('node-000101', 'protect'))
+  t.match(await d.instances.reboot({ instances: [id] }), {
+    refused: 'conflict',
+    why: /protected: unprotect-system first/,
+  })
+  granted(await d.inventory.apply('node-000101', 'unprotect'))
+  t.same(d.rebooted, [addressOf(M1)], 'nobody asked the protected one')
   granted(await d.instances.terminate({ instances: [id] }))
   t.match(await d.instances.reboot({ instances: [id] }), { refused: 'conflict', why: /only running ones/ })
   await d.close()
