@@ -63,7 +63,7 @@ function addPlain(
   const describe = (y: Argv) => {
     for (const [word, { several: _, required: __, ...operand }] of Object.entries(command.operands ?? {}))
       y.positional(word, { type: 'string', ...operand })
-    if (command.details) y.epilogue(`${command.details}\n\n${EXIT_CODES}`)
+    y.epilogue([command.details, EXIT_CODES].filter(Boolean).join('\n\n'))
     y.options(command.options).fail((message, error) => {
       throw faultIn(error) ?? new UsageError(explainUsage(message, words, command))
     })

@@ -22,6 +22,9 @@ function muster(words: readonly string[], program = PROGRAM) {
 
 t.test('help', async t => golden(t, 'test/golden/commands/help.txt', (await muster(['--help'])).stdout))
 t.test('version', async t => t.match(await muster(['--version']), { exit: 0, stdout: /^\d+\.\d+\.\d+\n$/ }))
+t.test('exit codes in the help of a command', async t =>
+  t.match(await muster(['describe-systems', '--help']), { exit: 0, stdout: /Exit codes: 0 done, .*\n$/s }),
+)
 t.test('completion', async t =>
   t.match(await muster(['completion']), { exit: 0, stdout: /complete.* muster/ }),
 )

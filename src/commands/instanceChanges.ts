@@ -4,9 +4,9 @@ import type { InstanceView } from '../core/instanceView.js'
 import { type Answer, type Client, clientOptions, fail, hasFailed, openClient, SLOW_S } from './client.js'
 import { type Command, type Context, command, EXIT, type Exit } from './command.js'
 import { list } from './describeInstances.js'
-import { changeRow } from './instanceRows.js'
+import { changeRow, doingOf } from './instanceRows.js'
 import { instancesOption, named, userOption } from './options.js'
-import { json, type Output, outputOption, table } from './render.js'
+import { clean, json, type Output, outputOption, table } from './render.js'
 import { type Goal, waitFor, waitOptions } from './wait.js'
 
 /**
@@ -61,6 +61,7 @@ async function change(client: Client, asked: Change, context: Context): Promise<
     ? await waitFor(client, ids, { goal, timeout }, context)
     : { instances: answer.value, missed: [] }
   tell(instances, before.value, output, context)
+  if (!goal) for (const i of instances) tellDoing(i, context)
   let exit: Exit = EXIT.ok
   for (const failure of missed) exit = fail(failure, context, exit)
   return exit
@@ -70,6 +71,12 @@ async function states(client: Client): Promise<Answer<ReadonlyMap<string, string
   const all = await list(client, {})
   if (hasFailed(all)) return all
   return { value: new Map(all.value.flatMap(r => r.instances.map(i => [i.id, i.state] as const))) }
+}
+
+/** What is waited for, which may be a person at the machine. */
+function tellDoing(i: InstanceView, { err }: Context): void {
+  const doing = doingOf(i)
+  if (doing) err(`${i.name} (${i.id}): ${clean(doing)}`)
 }
 
 const HEAD = ['id', 'name', 'system', 'user', 'before', 'state']

@@ -53,14 +53,11 @@ const partsOf = (instance: InstanceView) => [
 ]
 
 /** Whether the disk was touched already: the owner may still be in time to say no. */
-const WRITTEN: Record<string, string> = {
-  reserved: 'not written yet',
-  starting: 'not written yet',
-  installing: 'being written',
+export function writtenOf({ touched, installedAt, stage, state }: InstanceView): string {
+  if (!touched) return installedAt ? 'wiped' : state === 'pending' ? 'not written yet' : 'not written'
+  if (installedAt) return 'written'
+  return stage === 'installing' ? 'being written' : 'perhaps written'
 }
-
-export const writtenOf = ({ installedAt, stage }: InstanceView) =>
-  installedAt ? 'written' : (WRITTEN[stage ?? ''] ?? 'perhaps written')
 
 export const tagRows = (kind: string, id: string, tags: Tags) =>
   Object.entries(tags).map(([key, value]) => record('TAG', [kind, id, key, value]))

@@ -4,7 +4,7 @@ import type { Reads } from '../io/store.js'
 import type { HeldMachine } from '../io/storeInstanceReads.js'
 
 export function viewOf(instance: InstanceRecord): InstanceView {
-  const { snapshot: _, touched: __, tries: ___, nextTry: ____, ...told } = instance
+  const { snapshot: _, tries: __, nextTry: ___, ...told } = instance
   const { phase, since, deadline, launched, installedAt, ...same } = told
   const stage = STAGES.find(stage => stage === phase)
   return {

@@ -8,6 +8,7 @@ export type InstanceView = Omit<Instance, 'phase' | 'since' | 'deadline' | 'laun
   readonly stage?: Stage // while pending
   readonly system: string // its machine's name
   readonly group: string // its machine's group
+  readonly touched: boolean // its installer had permission to write to the disk, which was not wiped since
   readonly since: string
   readonly deadline?: string
   readonly launched: string

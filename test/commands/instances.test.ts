@@ -7,14 +7,16 @@ import { getConsoleOutput } from '../../src/commands/consoleOutput.js'
 import { describeInstance } from '../../src/commands/describeInstance.js'
 import { describeInstances } from '../../src/commands/describeInstances.js'
 import { rebootInstances, retryInstances, terminateInstances } from '../../src/commands/instanceChanges.js'
+import { writtenOf } from '../../src/commands/instanceRows.js'
 import { describeDistros, describeProfiles } from '../../src/commands/profiles.js'
 import { releaseSystems, reserveSystems } from '../../src/commands/reservations.js'
 import { runInstances } from '../../src/commands/runInstances.js'
 import { describeSystemGroups, describeSystemUser } from '../../src/commands/systemGroups.js'
 import { createTags, deleteTags } from '../../src/commands/tags.js'
+import type { InstanceView } from '../../src/core/instanceView.js'
 import { golden } from '../golden.js'
 import { error } from './fakeApi.js'
-import { demo, distros, failed, held, installing, kyo, profiles, running } from './instances.js'
+import { demo, distros, failed, fresh, held, installing, kyo, profiles, running } from './instances.js'
 import { described, newcomer, rack } from './machines.js'
 import { runAgainst } from './run.js'
 
@@ -253,6 +255,26 @@ for (const [name, operands, options, stdout, stderr, exit] of [
   t.test(`describe-instances: ${name}`, async t =>
     t.match(await runAgainst(answers, describeInstances, operands, options), { stdout, stderr, exit }),
   )
+
+t.test('what somebody has to do at a machine is told at once', async t => {
+  const reason = 'it never phoned home, so it cannot be rebooted over SSH: switch it off and on'
+  const from = { ...answers, 'POST /instances/terminate': [200, [{ ...down, reason }, down]] } as const
+  const { stderr } = await runAgainst(from, terminateInstances, {}, { user: 'demo' })
+  t.equal(stderr, `web-1 (i-000000000001): ${reason}\n`)
+})
+
+for (const [name, instance, want] of [
+  ['in the middle', installing, 'being written'],
+  ['chosen', { ...installing, stage: 'reserved', touched: false }, 'not written yet'],
+  ['chosen again', { ...installing, stage: 'reserved' }, 'perhaps written'],
+  ['failed before it began', { ...failed, touched: false }, 'not written'],
+  ['failed in the middle', failed, 'perhaps written'],
+  ['running', running, 'written'],
+  ['given back, as it was', { ...running, state: 'terminated' }, 'written'],
+  ['given back, wiped', { ...running, state: 'terminated', wipe: 'quick', touched: false }, 'wiped'],
+  ['given back, never begun', { ...fresh, state: 'terminated', touched: false }, 'not written'],
+] as const)
+  t.test(`the disk: ${name}`, async t => t.equal(writtenOf(instance as unknown as InstanceView), want))
 
 const short = error('conflict', 'not enough resources: asked 3, free 2 (1 protected)')
 for (const [name, what, operands, options, exit, stderr, from] of [

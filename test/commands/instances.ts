@@ -14,6 +14,7 @@ export const running = {
   installedAt: '2026-01-02T11:57:20.000Z',
   attempts: 1,
   disk: described.facts.disks[0]?.byId ?? '',
+  touched: true,
   address: '192.168.1.31',
   hostName: 'web-1',
   hostKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample0'],
@@ -24,7 +25,7 @@ export const running = {
   group: rack.group,
 }
 
-const { installedAt: _, address: __, hostName: ___, hostKeys: ____, ...fresh } = running
+export const { installedAt: _, address: __, hostName: ___, hostKeys: ____, ...fresh } = running
 
 export const installing = {
   ...fresh,

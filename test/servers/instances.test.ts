@@ -76,7 +76,7 @@ for (const [name, path, body, status, message] of [
   ['nothing to release', '/reservations/release', {}, 400, /systems or user/],
   ['a wipe that is none', '/instances/terminate', { user: 'a', wipe: 'all' }, 400, /^wipe: /],
   ['no user', '/instances', { profile: 'debian-12' }, 400, /^user: /],
-  ['none at all', '/instances', { ...RUN, count: 0 }, 400, /^count: /],
+  ['none at all', '/instances', { ...RUN, count: 0 }, 400, /^count: must be a whole number from 1 to 1000$/],
   ['an unknown field', '/instances', { ...RUN, protected: true }, 400, /protected/],
   ['user data that are no base64', '/instances', { ...RUN, userData: '#!' }, 400, /^userData: is not base64/],
   [

@@ -12,6 +12,7 @@ export const INSTANCE_VIEW: InstanceView = {
   stage: 'starting',
   system: 'oak-1',
   group: 'default',
+  touched: false,
   since: since.toISOString(),
   launched: launched.toISOString(),
 }

@@ -18,9 +18,10 @@ const userData = z
   .base64('is not base64')
   .max(Math.ceil(LONGEST_USER_DATA / 3) * 4, `is longer than ${LONGEST_USER_DATA} bytes`)
 
+const COUNT = 'must be a whole number from 1 to 1000'
 const wanted = {
   user: name,
-  count: z.number().int().min(1).max(1000).exactOptional(),
+  count: z.number(COUNT).int(COUNT).min(1, COUNT).max(1000, COUNT).exactOptional(),
   group: name.exactOptional(),
   systems: names.exactOptional(),
   filter: z.array(z.string().max(256)).max(32).exactOptional(),
