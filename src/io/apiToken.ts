@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readIfThere, writeOnce } from './onceFile.js'
 
 const TOKEN = /^[0-9a-f]{64}$/
 
@@ -10,32 +10,20 @@ const TOKEN = /^[0-9a-f]{64}$/
  */
 export async function openApiToken(stateDir: string): Promise<string> {
   const path = join(stateDir, 'api-token')
-  const token = (await readIfThere(path)) ?? (await make(path))
+  const token = await readOrMake(path)
   if (!TOKEN.test(token))
     throw new Error(`${path} holds no token: remove it, and the next start makes a new one`)
   return token
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readOrMake(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).trim()
+    const there = await readIfThere(path)
+    if (there !== undefined) return there.trim()
+    const token = randomBytes(32).toString('hex')
+    await writeOnce(path, `${token}\n`, 0o600)
+    return token
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(`cannot read the API token ${path}`, { cause })
+    throw new Error(`cannot open the API token ${path}`, { cause })
   }
-}
-
-/** Written under another name and linked, so that a kill at any time leaves a whole token or none. */
-async function make(path: string): Promise<string> {
-  const token = randomBytes(32).toString('hex')
-  const draft = `${path}.${process.pid}`
-  try {
-    await writeFile(draft, `${token}\n`, { mode: 0o600, flag: 'w' })
-    await link(draft, path)
-  } catch (cause) {
-    throw new Error(`cannot make the API token ${path}`, { cause })
-  } finally {
-    await rm(draft, { force: true })
-  }
-  return token
 }

@@ -1,6 +1,7 @@
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
+import { readIfThere, writeOnce } from './onceFile.js'
 
 /** The daemon's own key: `private` in OpenSSH's format, `public` as a line of authorized_keys. */
 export type SshKey = { readonly private: string; readonly public: string }
@@ -24,25 +25,9 @@ export async function openSshKey(stateDir: string): Promise<SshKey> {
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw cause
-  }
-}
-
-/** Written under another name and linked, so that a kill at any time leaves a whole key or none. */
 async function make(path: string): Promise<string> {
   const made = ssh2.utils.generateKeyPairSync('ed25519')
-  const draft = `${path}.${process.pid}`
-  try {
-    await writeFile(draft, made.private, { mode: 0o600, flush: true })
-    await link(draft, path)
-  } finally {
-    await rm(draft, { force: true })
-  }
+  await writeOnce(path, made.private, 0o600)
   return made.private
 }
 

@@ -22,5 +22,5 @@ for (const [name, content] of [
   )
 
 t.test('a folder that is not there', async t =>
-  t.rejects(openApiToken('/nonexistent'), { message: 'cannot make the API token /nonexistent/api-token' }),
+  t.rejects(openApiToken('/nonexistent'), { message: 'cannot open the API token /nonexistent/api-token' }),
 )
