@@ -70,6 +70,7 @@ export type Machine = {
   readonly disks?: readonly DiskSize[]
   readonly profile?: string // what it is installed with, unless the owner names another
   readonly tags?: Tags
+  readonly rests?: true // its instance was terminated by hand: no rule lets it join until its owner does
   readonly hold?: Hold
   readonly instance?: Occupant
   readonly facts?: Facts // only where one machine is asked for: lists go without

@@ -2,20 +2,12 @@ import { z } from 'zod'
 import { DEFAULT_DISK_RULE } from './diskChoice.js'
 import { INSTALLERS, LAYOUTS, type Profile } from './profile.js'
 import { parseDuration, parseSize } from './quantity.js'
+import { listOf, mapOf, matching, oneOf, truth } from './schema.js'
 
 /**
  * A profile as its YAML file has it, parsed into a {@link Profile}. Whatever reaches a shell, a preseed or a kickstart
  * is bounded here; the templates quote it all the same.
  */
-
-const oneOf = <const C extends readonly [string, ...string[]]>(choices: C) =>
-  z.enum(choices, { error: `must be one of ${choices.join(', ')}` })
-const matching = (pattern: RegExp, takes: string) =>
-  z.string({ error: `must be ${takes}` }).regex(pattern, { error: `must be ${takes}` })
-const listOf = <T extends z.ZodType>(item: T) => z.array(item, { error: 'must be a list' }).max(1000)
-const mapOf = <S extends z.core.$ZodLooseShape>(shape: S) =>
-  z.strictObject(shape, { error: issue => (issue.code === 'invalid_type' ? 'must be a map' : undefined) })
-const truth = z.boolean({ error: 'must be true or false' })
 
 /** Turns what YAML read, a number or text, into bytes or seconds. */
 const quantity = (parse: (text: string) => number | undefined, takes: string) =>

@@ -1,10 +1,9 @@
-import { isMap, LineCounter, type Node, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { Profile } from '../core/profile.js'
 import { keysAt, profileSchema } from '../core/profileSchema.js'
 import { didYouMean } from '../core/suggest.js'
+import { complaint, fieldName, type Path, readYaml, valueAt } from './yamlFile.js'
 
-type Path = readonly PropertyKey[]
 type Fields = { readonly [field: string]: unknown }
 
 /** A profile's file as it is written: its fields unjudged, and where each of them stands. */
@@ -19,38 +18,13 @@ export type Written = {
 
 /** Reads YAML with one map at its top. */
 export function readWritten(name: string, file: string, text: string): Written {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
-  const at = (offset: number) => lines.linePos(offset).line
-  const problems = document.errors.map(e => `${file}:${at(e.pos[0])}: ${e.message}`)
-  const written = { name, file, line: (path: Path) => at(offsetOf(document.contents, path)) }
+  const { value, problems, line } = readYaml(file, text)
+  const written = { name, file, line }
   if (problems.length) return { ...written, fields: {}, problems }
-  if (!isMap(document.contents))
+  if (!isFields(value))
     return { ...written, fields: {}, problems: [`${file}:1: must be a map of fields, such as 'release: 12'`] }
-  try {
-    return { ...written, fields: document.toJS() as Fields, problems }
-  } catch (error) {
-    // of an alias that has no anchor, or of aliases that multiply
-    return { ...written, fields: {}, problems: [`${file}:1: ${(error as Error).message}`] }
-  }
+  return { ...written, fields: value, problems }
 }
-
-function offsetOf(contents: unknown, path: Path): number {
-  let offset = 0
-  let node = contents
-  for (const key of path) {
-    const pair = isMap(node) ? node.items.find(item => String(item.key) === key) : undefined
-    const item = pair?.value ?? child(node, key)
-    const range = ((pair?.key ?? item) as Node | undefined)?.range
-    if (!range) break
-    offset = range[0]
-    node = item
-  }
-  return offset
-}
-
-const child = (node: unknown, key: PropertyKey) =>
-  (node as { get?(key: unknown, keep: true): unknown } | null)?.get?.(key, true)
 
 /**
  * The profile that a file describes, over those that it extends (nearest first), or all that is wrong with it, each
@@ -92,20 +66,11 @@ function explain(issue: z.core.$ZodIssue, fields: Fields, chain: readonly Writte
       const known = issue.path.length ? keysAt(issue.path) : [...keysAt([]), 'extends']
       return place([...issue.path, key], `there is no such field${didYouMean(key, known)}`, chain)
     })
-  const missing = valueAt(fields, issue.path) === undefined
-  return [place(issue.path, missing ? `is missing: it ${issue.message}` : issue.message, chain)]
+  const present = valueAt(fields, issue.path) !== undefined
+  return [place(issue.path, complaint(issue, present), chain)]
 }
 
 function place(path: Path, what: string, chain: readonly Written[]): string {
   const from = chain.find(w => valueAt(w.fields, path) !== undefined) ?? chain[0]
-  const field = path
-    .map((key, n) => (typeof key === 'number' ? `[${key}]` : `${n ? '.' : ''}${String(key)}`))
-    .join('')
-  return `${from?.file}:${from?.line(path)}: ${field}: ${what}`
+  return `${from?.file}:${from?.line(path)}: ${fieldName(path)}: ${what}`
 }
-
-const valueAt = (fields: unknown, path: Path): unknown =>
-  path.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
-    fields,
-  )

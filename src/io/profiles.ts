@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Profile } from '../core/profile.js'
 import { didYouMean } from '../core/suggest.js'
 import { judge, readWritten, type Written } from './profileFile.js'
+import { stampOf } from './stamp.js'
 import { TEMPLATE_ROOT } from './templates.js'
 
 /** The profiles that come with muster, from src/io as well as from dist/io. */
@@ -85,11 +86,6 @@ async function yamlFiles(folder: string, log: Parts['log']): Promise<string[]> {
     if ((err as NodeJS.ErrnoException).code !== 'ENOENT') log?.warn({ err, folder }, 'cannot read profiles')
     return []
   }
-}
-
-async function stampOf(path: string): Promise<string> {
-  const { mtimeMs, ino, size } = await stat(path).catch(() => ({ mtimeMs: 0, ino: 0, size: 0 }))
-  return `${path} ${mtimeMs} ${ino} ${size}`
 }
 
 async function readAll(paths: readonly string[]): Promise<Map<string, Written>> {
