@@ -1,3 +1,4 @@
+import { ca } from '../commands/ca.js'
 import { changes } from '../commands/changes.js'
 import { type Command, EXIT } from '../commands/command.js'
 import { getConsoleOutput } from '../commands/consoleOutput.js'
@@ -5,6 +6,7 @@ import { describeInstance } from '../commands/describeInstance.js'
 import { describeInstances } from '../commands/describeInstances.js'
 import { describeSystem } from '../commands/describeSystem.js'
 import { describeSystems } from '../commands/describeSystems.js'
+import { inventory, knownHosts } from '../commands/directory.js'
 import { events } from '../commands/events.js'
 import { rebootInstances, retryInstances, terminateInstances } from '../commands/instanceChanges.js'
 import { describeDistros, describeProfiles } from '../commands/profiles.js'
@@ -43,6 +45,9 @@ export const COMMANDS: readonly Command[] = [
   deleteTags,
   events,
   ...changes,
+  knownHosts,
+  inventory,
+  ...ca,
   status,
   savePackets,
   profilesCheck,

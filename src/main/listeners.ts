@@ -24,7 +24,7 @@ type Counters = Record<string, () => Record<string, number>>
 
 /** DHCP comes last: who is offered a file finds everybody there to send it. */
 export async function openListeners(config: Config, state: State, log: Log, keep: Keep): Promise<void> {
-  const { inventory, instances, files, mirrors, token } = state
+  const { inventory, instances, directory, authority, files, mirrors, token } = state
   const packets = createPacketRing(config.packetRing)
   const counters: Counters = { inventory: inventory.counters, mirror: mirrors.counters }
   const status = statusOf(config, state, counters)
@@ -41,7 +41,8 @@ export async function openListeners(config: Config, state: State, log: Log, keep
   const profileViews = createProfileViews(state.profiles, state.media)
   await serve('api', { address: config.apiAddress, port: config.apiPort }, closing =>
     apiApp({
-      ...{ inventory, instances, profileViews, status, token, closing },
+      ...{ inventory, instances, directory, profileViews, status, token, closing },
+      authority: authority.view,
       packets: () => packets.pcap(),
       log: log.area('http'),
     }),

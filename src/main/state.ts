@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Config } from '../config.js'
 import { type BootFiles, openBootFiles } from '../control/bootFiles.js'
 import { createCommits } from '../control/commits.js'
+import { createDirectory, type Directory } from '../control/directory.js'
 import { createInstallJobs } from '../control/installJobs.js'
 import { createInstances, type InstallJobs, type Instances } from '../control/instances.js'
 import { createInventory, type Inventory } from '../control/inventory.js'
@@ -12,6 +13,7 @@ import { rebootNodeBy } from '../control/rebootNode.js'
 import { startReconciler } from '../control/reconciler.js'
 import { openApiToken } from '../io/apiToken.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
+import { type Authority, openAuthority } from '../io/certificates.js'
 import type { Log } from '../io/log.js'
 import { type Media, openMedia } from '../io/media.js'
 import { type MirrorCache, openMirrorCache } from '../io/mirrorCache.js'
@@ -31,6 +33,8 @@ export type State = {
   mirrors: MirrorCache
   token: string
   sshKey: SshKey
+  authority: Authority
+  directory: Directory
 }
 
 export async function openState(config: Config, log: Log, keep: Keep): Promise<State> {
@@ -65,6 +69,8 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   keep('reconciler', startReconciler(life))
   return {
     ...{ inventory, instances, profiles, media, mirrors, sshKey },
+    authority: await openAuthority(stateDir, now(), randomBytes),
+    directory: createDirectory({ store, ownerUser: 'owner' }),
     jobs: createInstallJobs({ commits, rules, log: log.area('install') }),
     files: openBootFiles(stateDir),
     token: await openApiToken(stateDir),

@@ -14,6 +14,7 @@ import { openStore } from '../../src/io/store.js'
 import { openTemplates } from '../../src/io/templates.js'
 import { apiApp, bootApp } from '../../src/servers/apps.js'
 import { listen } from '../../src/servers/http.js'
+import { pretendAuthority, pretendDirectory } from '../support/directory.js'
 import { FACTS } from '../support/facts.js'
 import { noInstalls, pretendDocuments } from '../support/installJobs.js'
 import { pretendInstances, pretendProfileViews } from '../support/instances.js'
@@ -51,7 +52,10 @@ async function start(t: Test) {
     ...noInstalls(log),
     ...{ scripts, nbp: files.read, scoutFile: files.readScout, now, scoutLog: log },
   })
-  const owned = { instances: pretendInstances().instances, profileViews: pretendProfileViews }
+  const owned = {
+    ...{ instances: pretendInstances().instances, profileViews: pretendProfileViews },
+    ...{ directory: pretendDirectory, authority: pretendAuthority },
+  }
   const api = apiApp({ ...common, ...owned, packets: () => Buffer.alloc(0), status: () => ({}), token })
   const at = { address: '127.0.0.1', port: 0, closing, log }
   const listeners = [await listen(boot, at), await listen(api, at)]

@@ -9,6 +9,7 @@ import type { InstallRoutes } from '../../src/servers/routes/install.js'
 import type { MediaRoutes } from '../../src/servers/routes/media.js'
 import type { Bytes } from '../../src/servers/sendBytes.js'
 import type { Mac } from '../../src/wire/mac.js'
+import { pretendAuthority, pretendDirectory } from './directory.js'
 import { pretendDocuments, pretendInstallJobs } from './installJobs.js'
 import { pretendInstances, pretendProfileViews } from './instances.js'
 import { AT, pretendInventory } from './inventory.js'
@@ -64,6 +65,8 @@ export async function startServices(t: Test, some: Some = {}) {
     inventory,
     instances: pretendRuns.instances,
     profileViews: pretendProfileViews,
+    directory: pretendDirectory,
+    authority: pretendAuthority,
     packets: () => Buffer.from('pcap'),
     status: () => ({ version: '0.0.0' }),
     token: API_TOKEN,

@@ -3,13 +3,15 @@ import express, { type NextFunction, type Request, type Response, type Router } 
 import type { Logger } from 'pino'
 import { json, ok, problem, sendJson } from '../reply.js'
 import { bearerToken, exactRouter, peerAddress } from '../request.js'
+import { type DirectoryRoutes, directoryRoutes } from './directory.js'
 import { type InstanceRoutes, instanceRoutes } from './instances.js'
 import { type ProfileRoutes, profileRoutes } from './profiles.js'
 import { type SystemRoutes, systemRoutes } from './systems.js'
 
 export type ApiRoutes = SystemRoutes &
   InstanceRoutes &
-  ProfileRoutes & {
+  ProfileRoutes &
+  DirectoryRoutes & {
     /** The last packets as a pcap file. */
     packets: () => Buffer
     /** Version, addresses, counters: whatever the daemon tells about itself. */
@@ -47,6 +49,7 @@ export function apiRoutes(o: ApiRoutes): Router {
     systemRoutes(o),
     instanceRoutes(o),
     profileRoutes(o),
+    directoryRoutes(o),
     daemon,
   )
 }

@@ -1,0 +1,29 @@
+import { type AnsibleInventory, ansibleInventory } from '../core/ansible.js'
+import { knownHosts } from '../core/knownHosts.js'
+import type { Reads } from '../io/store.js'
+
+/** What other programs are told of the nodes: where they are, and how to know that it is them. */
+export type Directory = {
+  /** As ~/.ssh/known_hosts. */
+  knownHosts(): Promise<string>
+  /** For Ansible: the nodes that can be worked on. */
+  inventory(): Promise<AnsibleInventory>
+}
+
+export type DirectoryOptions = {
+  readonly store: Pick<Reads, 'instances' | 'list'>
+  readonly ownerUser: string // the account on every node that takes the owner's keys
+}
+
+export const createDirectory = ({ store, ownerUser }: DirectoryOptions): Directory => ({
+  knownHosts: async () => knownHosts(await store.instances({})),
+
+  inventory: async () => {
+    const machines = new Map((await store.list()).map(machine => [machine.id, machine]))
+    const nodes = (await store.instances({})).flatMap(instance => {
+      const machine = machines.get(instance.machine)
+      return machine && instance.phase === 'running' ? [{ instance, machine }] : []
+    })
+    return ansibleInventory(nodes, ownerUser)
+  },
+})
