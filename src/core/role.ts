@@ -8,7 +8,7 @@ import type { Profile } from './profile.js'
 /**
  * What a node said in one round trip, as `NAME=VALUE` lines. `os.id`, `os.version`, `os.manager` (apt, dnf) and the like
  * are every node's; `package.NAME` is the version that is installed; `file.PATH` is `SHA256 MODE OWNER:GROUP`;
- * `ROLE.NAME` is what the facts script of a role printed. What is absent was not said.
+ * `due.HASH` tells of commands that were cut short; `ROLE.NAME` is a fact of a role. What is absent was not said.
  */
 export type NodeFacts = Readonly<Record<string, string>>
 
@@ -68,25 +68,37 @@ export type Step = {
   readonly tries: number // until the node fails
 }
 
+/** A file as a role wants it. */
+export type RoleFile = {
+  readonly path: string
+  readonly content?: string // absent: the file must not be there
+  readonly mode: string // octal, as stat(1) prints it: 644
+  readonly owner: string // USER:GROUP
+  readonly after: string // shell, run when the file was changed; empty: nothing
+}
+
 /** A role with the folder's templates turned into functions. All are pure; they throw a template's complaint. */
 export type Role = {
   readonly name: string
   readonly description: string
+  readonly order: number // the lower ones are planned first
+  /** Names of its facts that other nodes of the pool may see. */
+  readonly publishes: readonly string[]
+  /** By `debian`, `debian-12`, `rocky`, `rocky-9`: what is meant for the node's system adds up. */
+  readonly packages: Readonly<Record<string, readonly string[]>>
   /** Whether this node gets it. */
   applies(wanted: Wanted): boolean
   /** Why it cannot go on yet (`waiting for the master's key`); undefined when it can. */
-  waits(wanted: Wanted): string | undefined
-  /** Shell that prints `NAME=VALUE` lines; empty when the role asks nothing. */
-  factsScript(wanted: Wanted): string
-  /** What the planner compares with the facts before it asks `steps`: files whose state has to be told. */
+  waits(wanted: Wanted, facts: NodeFacts): string | undefined
+  /** Shell for each of its facts, by name without the role's: what it prints is the fact. */
+  factScripts(wanted: Wanted): Readonly<Record<string, string>>
+  /** Every path that `files` may tell of: their state is asked of the node. */
   paths(wanted: Wanted): readonly string[]
-  packages(wanted: Wanted, facts: NodeFacts): readonly string[]
+  files(wanted: Wanted, facts: NodeFacts): readonly RoleFile[]
   /** In order; only those that are due by the facts. */
   steps(wanted: Wanted, facts: NodeFacts): readonly Step[]
   /** Shell that ends with 0 when the node works as the role promises; empty: nothing to check. */
   check(wanted: Wanted, facts: NodeFacts): string
-  /** Names of its facts that other nodes of the pool may see. */
-  readonly publishes: readonly string[]
 }
 
 /** What is to be done now, in order; an empty list means that the node is as wanted, as far as it can be yet. */

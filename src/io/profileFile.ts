@@ -4,7 +4,7 @@ import { keysAt, profileSchema } from '../core/profileSchema.js'
 import { didYouMean } from '../core/suggest.js'
 import { complaint, fieldName, type Path, readYaml, valueAt } from './yamlFile.js'
 
-type Fields = { readonly [field: string]: unknown }
+export type Fields = { readonly [field: string]: unknown }
 
 /** A profile's file as it is written: its fields unjudged, and where each of them stands. */
 export type Written = {
@@ -46,13 +46,15 @@ export function judge(written: Written, extended: readonly Written[]): Profile |
   const { extends: _, ...own } = fields
   const parsed = profileSchema.safeParse(own)
   if (parsed.success) return parsed.data
-  return { problems: parsed.error.issues.flatMap(issue => explain(issue, own, chain)) }
+  const keys = (path: Path) => (path.length ? keysAt(path) : [...keysAt([]), 'extends'])
+  return { problems: parsed.error.issues.flatMap(issue => explain(issue, own, chain, keys)) }
 }
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function over(below: Fields, above: Fields): Fields {
+/** Fields over those that they extend. */
+export function over(below: Fields, above: Fields): Fields {
   const merged = Object.entries(above).map(([key, value]) => {
     const under = below[key]
     return [key, isFields(value) && isFields(under) ? { ...under, ...value } : value]
@@ -60,17 +62,24 @@ function over(below: Fields, above: Fields): Fields {
   return { ...below, ...Object.fromEntries(merged) }
 }
 
-function explain(issue: z.core.$ZodIssue, fields: Fields, chain: readonly Written[]): string[] {
+/** What is wrong with `fields`, each as `FILE:LINE: FIELD: what`; `keys` names the fields that there are at a path. */
+export function explain(
+  issue: z.core.$ZodIssue,
+  fields: Fields,
+  chain: readonly Written[],
+  keys: (path: Path) => readonly string[],
+): string[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map(key => {
-      const known = issue.path.length ? keysAt(issue.path) : [...keysAt([]), 'extends']
-      return place([...issue.path, key], `there is no such field${didYouMean(key, known)}`, chain)
+      const meant = didYouMean(key, keys(issue.path))
+      return place([...issue.path, key], `there is no such field${meant}`, chain)
     })
   const present = valueAt(fields, issue.path) !== undefined
   return [place(issue.path, complaint(issue, present), chain)]
 }
 
-function place(path: Path, what: string, chain: readonly Written[]): string {
+/** `FILE:LINE: FIELD: what`, in the nearest file that has the field. */
+export function place(path: Path, what: string, chain: readonly Written[]): string {
   const from = chain.find(w => valueAt(w.fields, path) !== undefined) ?? chain[0]
   return `${from?.file}:${from?.line(path)}: ${fieldName(path)}: ${what}`
 }

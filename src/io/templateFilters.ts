@@ -1,3 +1,5 @@
+import { quote } from '../core/shell.js'
+
 /**
  * The filters of templates: each makes a value harmless for one language, or throws. Those for what installers read
  * do not repeat the value when they refuse it: it may be a password's hash, and the message is logged.
@@ -22,12 +24,8 @@ function word(value: unknown): string {
   return text
 }
 
-/** One word of a shell command, whatever it holds: nothing is special between single quotes, not even a newline. */
-function sh(value: unknown): string {
-  const text = String(value)
-  if (text.includes('\0')) throw new Error('a value for the shell holds a NUL, which no shell can pass on')
-  return `'${text.replaceAll("'", "'\\''")}'`
-}
+/** One word of a shell command, whatever it holds. */
+const sh = (value: unknown): string => quote(String(value))
 
 /**
  * For a value that is the rest of a preseed line. debconf knows no quotes there: all up to the end of the line is the
@@ -52,4 +50,9 @@ function oneLine(value: unknown, where: string): string {
   return text
 }
 
-export const FILTERS = { line, word, sh, preseed, ks, oneline } as const
+/** A value of a map that may lack it; then it is empty. For what is written as a member, see how templates are read. */
+function get(map: unknown, key: unknown): unknown {
+  return Object.getOwnPropertyDescriptor(map, String(key))?.value ?? ''
+}
+
+export const FILTERS = { line, word, sh, preseed, ks, oneline, get } as const

@@ -25,17 +25,26 @@ export const TEMPLATE_FOLDERS: readonly string[] = ['ipxe', 'node', 'preseed', '
  * @throws Error on a folder that cannot be read or a template that does not compile
  */
 export function openTemplates(root = TEMPLATE_ROOT, folders = TEMPLATE_FOLDERS): Templates {
+  const env = environment(name => join(root, name))
+  for (const name of folders.flatMap(folder => templatesIn(root, folder))) env.getTemplate(name, true)
+  return { render: (name, values) => env.render(name, values) }
+}
+
+/**
+ * The language of all of our templates: strict, with our filters, and text that is not HTML.
+ * @param find where the template of a name lies
+ */
+export function environment(find: (name: string) => string): nunjucks.Environment {
   readStrictly()
-  const env = new nunjucks.Environment(new Files(root), {
-    autoescape: false, // scripts and preseeds are not HTML
+  const env = new nunjucks.Environment(new Files(find), {
+    autoescape: false,
     throwOnUndefined: true,
     trimBlocks: true,
     lstripBlocks: true,
     tags: { commentStart: '<#', commentEnd: '#>' }, // the default `{#` is part of shell's `${#name}`
   })
   for (const [name, filter] of Object.entries(FILTERS)) env.addFilter(name, filter)
-  for (const name of folders.flatMap(folder => templatesIn(root, folder))) env.getTemplate(name, true)
-  return { render: (name, values) => env.render(name, values) }
+  return env
 }
 
 const templatesIn = (root: string, folder: string) =>
@@ -44,12 +53,12 @@ const templatesIn = (root: string, folder: string) =>
     .map(file => `${folder}/${file}`)
 
 class Files extends nunjucks.Loader {
-  constructor(readonly root: string) {
+  constructor(readonly find: (name: string) => string) {
     super()
   }
 
   getSource(name: string) {
-    const path = join(this.root, name)
+    const path = this.find(name)
     return { src: readFileSync(path, 'utf8'), path, noCache: false }
   }
 }
