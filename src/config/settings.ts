@@ -89,6 +89,11 @@ export const SETTINGS = {
     '/etc/muster/profiles',
     'Directory of your own profiles, beside those that come with muster; one of the same name counts instead.',
   ),
+  'join-rules': setting(
+    path,
+    '/etc/muster/join-rules.yaml',
+    'File with the rules by which free machines are installed and join a group by themselves (docs/join-rules.md). Absent: none does.',
+  ),
   'dhcp-port': setting(port, 67, 'UDP port on which the DHCP broadcasts of machines are heard.'),
   'pxe-port': setting(port, 4011, 'UDP port of the PXE boot service.'),
   'tftp-port': setting(port, 69, 'UDP port of TFTP.'),

@@ -3,7 +3,8 @@ import type { Instance, InstanceRecord, Tags, Wipe } from '../core/instance.js'
 import type { InstanceView, ReservationView, ReserveRequest, RunRequest } from '../core/instanceView.js'
 import type { Machine } from '../core/machine.js'
 import type { Profile } from '../core/profile.js'
-import { isRefusal, type Refusal } from '../core/refusal.js'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
+import { whyNotTheirs } from '../core/tags.js'
 import type { Store } from '../io/store.js'
 import type { Mac } from '../wire/mac.js'
 import type { Commits } from './commits.js'
@@ -95,6 +96,8 @@ export function createInstances(options: InstanceOptions): Instances {
 
   return {
     run: async request => {
+      const theirs = whyNotTheirs(Object.keys(request.tags ?? {}))
+      if (theirs) return refuse('invalid', theirs)
       const plan = await planRun(options, request)
       return isRefusal(plan) ? plan : commit(act => run(act, rules, plan), 'synced')
     },

@@ -71,6 +71,8 @@ export type InventoryOptions = {
   rules: LifeRules
   /** Whether there is a profile of that name. */
   isProfile: (name: string) => Promise<boolean>
+  /** Told whenever a scout with facts asks for orders; `idle`: there is nothing for it to do. */
+  asked: (machine: MachineId, idle: boolean) => void
   log: Logger
   now: () => Date
 }
@@ -78,7 +80,8 @@ export type InventoryOptions = {
 const FLUSH_MS = 200
 const FLUSH_BATCH = 128 // in one transaction: a machine that boots waits for the one before it
 
-export function createInventory({ store, commits, rules, isProfile, log, now }: InventoryOptions): Inventory {
+export function createInventory(options: InventoryOptions): Inventory {
+  const { store, commits, rules, isProfile, asked, log, now } = options
   const { commit } = commits
   const waiting = createWaiting()
   let timer: NodeJS.Timeout | undefined
@@ -142,9 +145,9 @@ export function createInventory({ store, commits, rules, isProfile, log, now }: 
       if (!machine) return undefined
       waiting.alive(machine.id, now())
       writeBehind()
-      const order = await store.openOrder(machine.id)
-      if (order) return order
-      if (!machine.instance) return destinationOf(machine, undefined) === 'disk' ? BOOT_DISK : undefined
+      const order = (await store.openOrder(machine.id)) ?? withoutInstance(machine)
+      asked(machine.id, !order && !machine.instance)
+      if (order || !machine.instance) return order
       return waits(machine)
         ? undefined
         : commit(act => orderFor(act, rules, machine.id, scoutToken), 'synced')
@@ -182,6 +185,9 @@ export function createInventory({ store, commits, rules, isProfile, log, now }: 
     onChange: commits.onChange,
   }
 }
+
+const withoutInstance = (machine: Machine) =>
+  !machine.instance && destinationOf(machine, undefined) === 'disk' ? BOOT_DISK : undefined
 
 /** Looked at without a transaction: nothing will come of it until its instance changes. */
 const waits = ({ instance }: Machine) => instance?.phase === 'failed' && !instance.installed

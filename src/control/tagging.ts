@@ -1,6 +1,6 @@
 import type { Tags } from '../core/instance.js'
 import { type Refusal, refuse } from '../core/refusal.js'
-import { whyNotTags } from '../core/tags.js'
+import { whyNotTags, whyNotTheirs } from '../core/tags.js'
 import type { Act } from './act.js'
 import { lookUp } from './owning.js'
 import { tell } from './phases.js'
@@ -12,6 +12,8 @@ export async function tag(
   resources: readonly string[],
   tags: Tags,
 ): Promise<{ tagged: number } | Refusal> {
+  const theirs = whyNotTheirs(Object.keys(tags))
+  if (theirs) return refuse('invalid', theirs)
   const found = await taggedOf(act, resources)
   if ('refused' in found) return found
   const invalid = found.map(one => whyNotTags({ ...one.tags, ...tags })).find(Boolean)
@@ -29,6 +31,8 @@ export async function untag(
   resources: readonly string[],
   keys: readonly string[],
 ): Promise<{ untagged: number } | Refusal> {
+  const theirs = whyNotTheirs(keys)
+  if (theirs) return refuse('invalid', theirs)
   const found = await taggedOf(act, resources)
   if ('refused' in found) return found
   let untagged = 0

@@ -1,6 +1,7 @@
 import { chooseDisk } from '../core/diskChoice.js'
 import { bootOf, type InstanceRecord, type Wipe } from '../core/instance.js'
 import type { InstanceView } from '../core/instanceView.js'
+import type { MachineId } from '../core/machine.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import type { Act } from './act.js'
 import { chosenOf, protectedOf } from './choosing.js'
@@ -44,6 +45,7 @@ async function terminateOne(
   const why = `given back by its owner, wipe ${wipe}`
   const ending = await move(act, rules, rest, { event: 'terminate', why, change })
   if (!ending) return instance
+  await layToRest(act, instance.machine)
   if (await act.tx.wasHandedOut(instance.id)) return ending
   return (await free(act, rules, ending, 'its machine had not been told of it')) ?? ending
 }
@@ -53,6 +55,12 @@ const NOT_HOME = `it never phoned home, so it cannot be rebooted over SSH: ${SWI
 
 /** Or hangs on the way there: it comes into the scout when somebody makes it netboot. */
 const runsItsDisk = (instance: InstanceRecord) => bootOf(instance) === 'disk'
+
+/** Whoever gives a machine back does not want a join rule to take it again at once. */
+async function layToRest(act: Act, id: MachineId): Promise<void> {
+  const machine = await act.tx.brief(id)
+  if (machine && !machine.rests) await act.tx.save({ ...machine, rests: true })
+}
 
 /** Starts failed installs again, on the disk that the rule picks now. */
 export async function retry(act: Act, rules: LifeRules, wanted: Chosen): Promise<InstanceView[] | Refusal> {

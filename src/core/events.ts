@@ -10,6 +10,7 @@ export const EVENT_KINDS = [
   'changed', // name, group or local boot set by the owner
   'held', // reserved for somebody, or given back
   'instance', // its instance came into another phase, or why it does not
+  'join', // a join rule took it, or could not
   'order',
   'order-done',
   'merged', // this record and another are one machine

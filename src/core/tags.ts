@@ -11,3 +11,10 @@ export function whyNotTags(tags: Tags): string | undefined {
     return `"${bad[0].slice(0, 80)}" cannot be tagged so: a key is a word of at most 127 characters without =, a value one line of at most 255`
   return Object.keys(tags).length > MOST ? `at most ${MOST} tags` : undefined
 }
+
+/** Tags that the daemon sets itself, and counts by. */
+const OURS = 'muster:'
+
+/** Why nobody else may set or take away tags of these keys; undefined when everybody may. */
+export const whyNotTheirs = (keys: readonly string[]): string | undefined =>
+  keys.some(key => key.startsWith(OURS)) ? `tags that begin with ${OURS} are set by muster itself` : undefined

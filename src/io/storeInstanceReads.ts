@@ -45,6 +45,8 @@ export type InstanceReads = {
   dueInstances(at: Date): Promise<InstanceRecord[]>
   /** The earliest deadline or next try of all. */
   nextDue(): Promise<Date | undefined>
+  /** How many that are not terminated carry each value of a tag. */
+  liveByTag(key: string): Promise<ReadonlyMap<string, number>>
   userData(id: InstanceId): Promise<Buffer | undefined>
   instanceLog(id: InstanceId): Promise<string>
   reservations(ids: readonly ReservationId[]): Promise<Reservation[]>
@@ -108,6 +110,15 @@ export function instanceReads(query: Query): InstanceReads {
            UNION ALL SELECT min(next_try) FROM instances WHERE next_try IS NOT NULL)`,
       )
       return row?.due == null ? undefined : new Date(row.due)
+    },
+
+    liveByTag: async key => {
+      const rows = await query.all<{ value: string; n: number }>(
+        `SELECT t.value, count(*) AS n FROM instances i CROSS JOIN tags t ON t.resource = i.id AND t.key = ?
+         WHERE i.phase <> 'terminated' GROUP BY t.value`,
+        key,
+      )
+      return new Map(rows.map(({ value, n }) => [value, n]))
     },
 
     userData: async id => {

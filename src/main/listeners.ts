@@ -7,6 +7,7 @@ import { createProfileViews } from '../control/profileViews.js'
 import type { InstallSurroundings } from '../core/installValues.js'
 import { isRefusal } from '../core/refusal.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
+import type { RulesFile } from '../io/joinRules.js'
 import type { Log } from '../io/log.js'
 import { readNameServer } from '../io/nameServer.js'
 import { macOf } from '../io/neighbours.js'
@@ -24,7 +25,7 @@ type Counters = Record<string, () => Record<string, number>>
 
 /** DHCP comes last: who is offered a file finds everybody there to send it. */
 export async function openListeners(config: Config, state: State, log: Log, keep: Keep): Promise<void> {
-  const { inventory, instances, directory, authority, files, mirrors, token } = state
+  const { inventory, instances, joining, directory, authority, files, mirrors, token } = state
   const packets = createPacketRing(config.packetRing)
   const counters: Counters = { inventory: inventory.counters, mirror: mirrors.counters }
   const status = statusOf(config, state, counters)
@@ -41,7 +42,7 @@ export async function openListeners(config: Config, state: State, log: Log, keep
   const profileViews = createProfileViews(state.profiles, state.media)
   await serve('api', { address: config.apiAddress, port: config.apiPort }, closing =>
     apiApp({
-      ...{ inventory, instances, directory, profileViews, status, token, closing },
+      ...{ inventory, instances, joining, directory, profileViews, status, token, closing },
       authority: authority.view,
       packets: () => packets.pcap(),
       log: log.area('http'),
@@ -125,7 +126,7 @@ async function surroundings(config: Config, sshKey: SshKey): Promise<InstallSurr
 }
 
 /** What `muster status` tells. */
-function statusOf(config: Config, { files }: State, counters: Counters): () => object {
+function statusOf(config: Config, { files, joining }: State, counters: Counters): () => object {
   const started = new Date().toISOString()
   return () => ({
     version: VERSION,
@@ -134,7 +135,15 @@ function statusOf(config: Config, { files }: State, counters: Counters): () => o
     url: urlOf(config),
     programs: files.names(),
     scout: files.scoutFile('initrd') ? 'built' : 'missing',
+    joinRules: joinRulesOf(joining.last()),
     memory: process.memoryUsage.rss(), // bytes
     ...Object.fromEntries(Object.entries(counters).map(([area, count]) => [area, count()])),
   })
 }
+
+const joinRulesOf = ({ file, rules, problems }: RulesFile) =>
+  problems.length > 0
+    ? `BROKEN, so that none applies: ${problems.join('; ')}`
+    : rules.length > 0
+      ? `${rules.map(({ name }) => name).join(', ')} (${file})`
+      : 'none'

@@ -8,12 +8,14 @@ import { createDirectory, type Directory } from '../control/directory.js'
 import { createInstallJobs } from '../control/installJobs.js'
 import { createInstances, type InstallJobs, type Instances } from '../control/instances.js'
 import { createInventory, type Inventory } from '../control/inventory.js'
+import { type Joining, startJoining } from '../control/joinQueue.js'
 import type { LifeRules } from '../control/phases.js'
 import { rebootNodeBy } from '../control/rebootNode.js'
 import { startReconciler } from '../control/reconciler.js'
 import { openApiToken } from '../io/apiToken.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import { type Authority, openAuthority } from '../io/certificates.js'
+import { openJoinRules } from '../io/joinRules.js'
 import type { Log } from '../io/log.js'
 import { type Media, openMedia } from '../io/media.js'
 import { type MirrorCache, openMirrorCache } from '../io/mirrorCache.js'
@@ -26,6 +28,7 @@ import type { Keep } from './parts.js'
 export type State = {
   inventory: Inventory
   instances: Instances
+  joining: Joining
   jobs: InstallJobs
   profiles: Profiles
   files: BootFiles
@@ -47,8 +50,17 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   const commits = createCommits({ store, log: log.area('inventory'), now, random: randomBytes, eventsKept })
   const profiles = openProfiles({ folder: config.profilesDir, log: log.area('install') })
   const media = openMedia(stateDir)
+  const ownerKeys = () => readAuthorizedKeys(config.authorizedKeys)
+  const joinRules = openJoinRules(config.joinRules, log.area('install'))
+  const joining = keep(
+    'joining',
+    startJoining({
+      ...{ store, commits, rules, now, log: log.area('install') },
+      ...{ joinRules, profiles, media, ownerKeys },
+    }),
+  )
   const inventory = createInventory({
-    ...{ store, commits, rules, now, log: log.area('inventory') },
+    ...{ store, commits, rules, now, log: log.area('inventory'), asked: joining.asked },
     isProfile: async name => (await profiles.find(name)) !== undefined,
   })
   keep('inventory', { close: () => inventory.flush() })
@@ -63,12 +75,11 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   const sshKey = await openSshKey(stateDir)
   const life = { store, commits, rules, now, rebootNode: rebootNodeBy(sshKey), log: log.area('install') }
   const instances = createInstances({
-    ...{ ...life, profiles, media },
-    ownerKeys: () => readAuthorizedKeys(config.authorizedKeys),
+    ...{ ...life, profiles, media, ownerKeys },
   })
   keep('reconciler', startReconciler(life))
   return {
-    ...{ inventory, instances, profiles, media, mirrors, sshKey },
+    ...{ inventory, instances, joining, profiles, media, mirrors, sshKey },
     authority: await openAuthority(stateDir, now(), randomBytes),
     directory: createDirectory({ store, ownerUser: 'owner' }),
     jobs: createInstallJobs({ commits, rules, log: log.area('install') }),

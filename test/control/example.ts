@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import pino from 'pino'
 import type { Test } from 'tap'
 import { createCommits } from '../../src/control/commits.js'
-import { createInventory } from '../../src/control/inventory.js'
+import { createInventory, type InventoryOptions } from '../../src/control/inventory.js'
 import { type Facts, factsSchema } from '../../src/core/facts.js'
 import { isRefusal, type Refusal } from '../../src/core/refusal.js'
 import type { IpxeReport, Sighting } from '../../src/core/sighting.js'
@@ -35,7 +35,13 @@ export function repeatable(seed = 'muster') {
 
 export async function inventoryIn(
   t: Test,
-  { stateDir = makeStateDir(t), eventsKept = 10_000, seed = 'muster', at = AT } = {},
+  {
+    stateDir = makeStateDir(t),
+    eventsKept = 10_000,
+    seed = 'muster',
+    at = AT,
+    asked = (() => {}) as InventoryOptions['asked'],
+  } = {},
 ) {
   let time = at.getTime()
   const store = await openStore(stateDir, quiet)
@@ -46,7 +52,7 @@ export async function inventoryIn(
   const rules = { attempts: 3, deadlines: {}, started: at }
   const commits = createCommits({ store, log: quiet, now, random: repeatable(seed), eventsKept })
   const isProfile = async (name: string) => name === 'debian-12-image'
-  const inventory = createInventory({ store, commits, rules, isProfile, log: quiet, now })
+  const inventory = createInventory({ store, commits, rules, isProfile, asked, log: quiet, now })
   const close = async () => {
     await inventory.flush()
     await store.close()

@@ -1,11 +1,14 @@
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import { createInstallJobs } from '../../src/control/installJobs.js'
 import { createInstances, type Peer } from '../../src/control/instances.js'
+import { createJoining } from '../../src/control/joinQueue.js'
 import { createReconciler } from '../../src/control/reconciler.js'
 import type { InstanceId, Phase } from '../../src/core/instance.js'
 import type { InstanceView, RunRequest } from '../../src/core/instanceView.js'
 import type { Order } from '../../src/core/order.js'
 import type { Profile } from '../../src/core/profile.js'
+import { openJoinRules } from '../../src/io/joinRules.js'
 import type { Medium } from '../../src/io/media.js'
 import type { Mac } from '../../src/wire/mac.js'
 import { PROFILE } from '../support/installJobs.js'
@@ -32,13 +35,14 @@ type Options = {
   attempts?: number
   ownerKeys?: readonly string[]
   reboots?: (address: string) => Promise<void>
+  plans?: () => Promise<unknown> // while somebody plans a run
 }
 
 export const peerOf = (own: Mac): Peer => ({ address: addressOf(own), mac: own })
 export const addressOf = (own: Mac) => `192.0.2.1${own.slice(-1)}`
 
 export async function daemonIn(t: Test, options: Options = {}) {
-  const base = await inventoryIn(t, options)
+  const base = await inventoryIn(t, { ...options, asked: (...words) => joining.asked(...words) })
   const { inventory, store, commits, now } = base
   const rules = Object.assign(base.rules, { attempts: options.attempts ?? 3 })
   const rebooted: string[] = []
@@ -51,12 +55,17 @@ export async function daemonIn(t: Test, options: Options = {}) {
     list: async () => PROFILES.map(profile => ({ name: profile.name, file: 'x.yaml', profile })),
     find: async (name: string) => (await profiles.list()).find(file => file.name === name),
   }
-  const instances = createInstances({
-    ...life,
-    profiles,
-    media: { current: async medium => (medium === 'no-medium' ? undefined : MEDIUM) },
-    ownerKeys: async () => options.ownerKeys ?? ['ssh-ed25519 AAAA owner'],
-  })
+  const runs = {
+    ...{ ...life, profiles },
+    media: { current: async (medium: string) => (medium === 'no-medium' ? undefined : MEDIUM) },
+    ownerKeys: async () => {
+      await options.plans?.()
+      return options.ownerKeys ?? ['ssh-ed25519 AAAA owner']
+    },
+  }
+  const instances = createInstances(runs)
+  const rulesFile = join(base.stateDir, 'join-rules.yaml')
+  const joining = createJoining({ ...runs, joinRules: openJoinRules(rulesFile, quiet) })
   const jobs = createInstallJobs({ commits, rules, log: quiet })
   const reconciler = createReconciler(life)
 
@@ -149,7 +158,7 @@ export async function daemonIn(t: Test, options: Options = {}) {
   }
 
   return {
-    ...{ ...base, instances, jobs, reconciler, rules, close },
+    ...{ ...base, instances, jobs, joining, rulesFile, reconciler, rules, close },
     ...{ netboot, scout, poll, orderToken, run, reach, phaseOf, rebooted, home },
   }
 }

@@ -18,6 +18,7 @@ import { pretendAuthority, pretendDirectory } from '../support/directory.js'
 import { FACTS } from '../support/facts.js'
 import { noInstalls, pretendDocuments } from '../support/installJobs.js'
 import { pretendInstances, pretendProfileViews } from '../support/instances.js'
+import { pretendJoining } from '../support/joining.js'
 
 /** Both services over a real state directory, asked by curl. */
 
@@ -34,7 +35,10 @@ async function start(t: Test) {
   const now = () => new Date()
   const commits = createCommits({ store, log, now, random: randomBytes, eventsKept: 1000 })
   const rules = { attempts: 3, deadlines: {}, started: now() }
-  const inventory = createInventory({ store, commits, rules, isProfile: async () => true, log, now })
+  const inventory = createInventory({
+    ...{ store, commits, rules, log, now },
+    ...{ isProfile: async () => true, asked: () => {} },
+  })
   const [files, token, closing] = [
     openBootFiles(stateDir),
     await openApiToken(stateDir),
@@ -55,6 +59,7 @@ async function start(t: Test) {
   const owned = {
     ...{ instances: pretendInstances().instances, profileViews: pretendProfileViews },
     ...{ directory: pretendDirectory, authority: pretendAuthority },
+    joining: pretendJoining,
   }
   const api = apiApp({ ...common, ...owned, packets: () => Buffer.alloc(0), status: () => ({}), token })
   const at = { address: '127.0.0.1', port: 0, closing, log }

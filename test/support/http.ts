@@ -13,6 +13,7 @@ import { pretendAuthority, pretendDirectory } from './directory.js'
 import { pretendDocuments, pretendInstallJobs } from './installJobs.js'
 import { pretendInstances, pretendProfileViews } from './instances.js'
 import { AT, pretendInventory } from './inventory.js'
+import { pretendJoining } from './joining.js'
 
 export const API_TOKEN = 'a'.repeat(64)
 
@@ -64,6 +65,7 @@ export async function startServices(t: Test, some: Some = {}) {
   const api = apiApp({
     inventory,
     instances: pretendRuns.instances,
+    joining: pretendJoining,
     profileViews: pretendProfileViews,
     directory: pretendDirectory,
     authority: pretendAuthority,

@@ -5,13 +5,15 @@ import { json, ok, problem, sendJson } from '../reply.js'
 import { bearerToken, exactRouter, peerAddress } from '../request.js'
 import { type DirectoryRoutes, directoryRoutes } from './directory.js'
 import { type InstanceRoutes, instanceRoutes } from './instances.js'
+import { type JoiningRoutes, joiningRoutes } from './joining.js'
 import { type ProfileRoutes, profileRoutes } from './profiles.js'
 import { type SystemRoutes, systemRoutes } from './systems.js'
 
 export type ApiRoutes = SystemRoutes &
   InstanceRoutes &
   ProfileRoutes &
-  DirectoryRoutes & {
+  DirectoryRoutes &
+  JoiningRoutes & {
     /** The last packets as a pcap file. */
     packets: () => Buffer
     /** Version, addresses, counters: whatever the daemon tells about itself. */
@@ -50,6 +52,7 @@ export function apiRoutes(o: ApiRoutes): Router {
     instanceRoutes(o),
     profileRoutes(o),
     directoryRoutes(o),
+    joiningRoutes(o),
     daemon,
   )
 }
