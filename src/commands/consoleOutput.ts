@@ -1,6 +1,6 @@
 import { type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
 import { type Context, command, EXIT, type Exit } from './command.js'
-import { instance } from './describeInstance.js'
+import { consoleOf, instance } from './instanceQueries.js'
 import { json, type Output, outputOption } from './render.js'
 
 const LOOK_MS = 2_000
@@ -31,15 +31,11 @@ export const getConsoleOutput = command({
   },
 })
 
-const consoleOf = (client: Client, name: string) =>
-  client.bytes(`/instances/${encodeURIComponent(name)}/console`)
-
 async function once(client: Client, name: string, output: Output, context: Context): Promise<Exit> {
   const log = await consoleOf(client, name)
   if (hasFailed(log)) return fail(log, context)
-  const text = log.value.toString()
-  if (output === 'json') context.out(json({ instance: name, output: text }))
-  else tell(text, context)
+  if (output === 'json') context.out(json({ instance: name, output: log.value.output }))
+  else tell(log.value.output, context)
   return EXIT.ok
 }
 
@@ -50,18 +46,20 @@ function tell(text: string, { out }: Context): void {
 
 /** The state is asked before the log, so that the log's end is not missed. Goes on over a restart of the daemon. */
 async function follow(client: Client, name: string, output: Output, context: Context): Promise<Exit> {
-  let seen = ''
+  let next = 0
+  let begun = '' // a line whose end was not logged yet
   let away = false
   for (;;) {
     const found = await instance(client, name)
-    const log = hasFailed(found) ? found : await consoleOf(client, name)
+    const log = hasFailed(found) ? found : await consoleOf(client, name, next)
     if (!hasFailed(found) && !hasFailed(log)) {
       const isOver = found.value.state !== 'pending' && found.value.state !== 'shutting-down'
-      const text = isOver ? log.value.toString() : wholeLines(log.value.toString())
-      const news = newsOf(seen, text)
+      const text = begun + log.value.output
+      const news = isOver ? text : wholeLines(text)
       if (output === 'json' && news) context.out(JSON.stringify({ instance: name, output: news }))
       else tell(news, context)
-      seen = text
+      begun = text.slice(news.length)
+      next = log.value.next
       if (isOver) return EXIT.ok
     } else if (hasFailed(log) && log.failed !== EXIT.unreachable) return fail(log, context)
     else if (hasFailed(log) && !away) context.err(`muster: ${log.why}; trying again`)
@@ -71,11 +69,3 @@ async function follow(client: Client, name: string, output: Output, context: Con
 }
 
 const wholeLines = (text: string) => text.slice(0, text.lastIndexOf('\n') + 1)
-
-/** What came after `seen`. The daemon keeps the end of a log: its oldest lines may have gone since. */
-export function newsOf(seen: string, text: string): string {
-  const first = text.slice(0, text.indexOf('\n') + 1)
-  for (let at = 0; at >= 0 && first; at = seen.indexOf(first, at + 1))
-    if (text.startsWith(seen.slice(at))) return text.slice(seen.length - at)
-  return text
-}

@@ -1,11 +1,11 @@
 import type { InstanceView } from '../core/instanceView.js'
-import type { Description } from '../core/summary.js'
-import { type Answer, type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
+import { clientOptions, fail, hasFailed, openClient } from './client.js'
 import { command, EXIT } from './command.js'
+import { consoleOf, diskOf, instance } from './instanceQueries.js'
 import { doingOf, instanceRow, tagRows, writtenOf } from './instanceRows.js'
 import { json, outputOption, record } from './render.js'
 import { asSections, type Thing } from './sections.js'
-import { ago, diskSize, until } from './units.js'
+import { ago, until } from './units.js'
 
 const LOG_LINES = 12
 
@@ -38,26 +38,15 @@ LOG line, the last ${LOG_LINES}`,
       context.out(json(answer.value))
       return EXIT.ok
     }
-    const log = await client.bytes(`/instances/${answer.value.id}/console`)
+    const log = await consoleOf(client, answer.value.id)
     if (hasFailed(log)) return fail(log, context)
-    const lines = log.value.toString().trimEnd().split('\n').filter(Boolean).slice(-LOG_LINES)
+    const lines = log.value.output.trimEnd().split('\n').filter(Boolean).slice(-LOG_LINES)
     const disk = await diskOf(client, answer.value)
     if (args.output === 'text') for (const row of rowsOf(answer.value, disk, lines)) context.out(row)
     else context.out(asSections(thingsOf(answer.value, disk, lines, context.now)))
     return EXIT.ok
   },
 })
-
-export const instance = (client: Client, name: string): Promise<Answer<InstanceView>> =>
-  client.json<InstanceView>('GET', `/instances/${encodeURIComponent(name)}`)
-
-/** What the path of an instance's disk stands for: `sda 480 GB INTEL SSDSC2BB48`; nothing when that is not known. */
-export async function diskOf(client: Client, { machine, disk }: InstanceView): Promise<string> {
-  const answer = await client.json<Description>('GET', `/systems/${machine}`)
-  if (hasFailed(answer)) return ''
-  const found = answer.value.facts?.disks.find(d => d.byId === disk || `/dev/${d.name}` === disk)
-  return found ? [found.name, diskSize(found.size), found.model ?? ''].join(' ').trim() : ''
-}
 
 /** Those of describe-instances, and what is too long for a list. */
 const rowsOf = (i: InstanceView, disk: string, log: readonly string[]) => [

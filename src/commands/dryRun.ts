@@ -1,7 +1,7 @@
 import type { ReservationView } from '../core/instanceView.js'
 import type { Client } from './client.js'
 import { type Context, EXIT, type Exit } from './command.js'
-import { diskOf } from './describeInstance.js'
+import { diskOf } from './instanceQueries.js'
 import { json, type Output, record, table } from './render.js'
 
 const HEAD = ['system', 'group', 'name', 'profile', 'disk', 'path']

@@ -1,7 +1,7 @@
 import type { InstanceView } from '../core/instanceView.js'
 import { type Answer, type Client, type Failure, hasFailed } from './client.js'
 import { type Command, type Context, EXIT } from './command.js'
-import { instance } from './describeInstance.js'
+import { instance } from './instanceQueries.js'
 import { stateOf } from './instanceRows.js'
 import { type Progress, progressOf } from './progress.js'
 

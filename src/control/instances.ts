@@ -1,6 +1,12 @@
 import { INSTANCE_FIELDS, instanceFields, matches, parseFilters } from '../core/filter.js'
 import type { Instance, InstanceRecord, Tags, Wipe } from '../core/instance.js'
-import type { InstanceView, ReservationView, ReserveRequest, RunRequest } from '../core/instanceView.js'
+import type {
+  ConsoleView,
+  InstanceView,
+  ReservationView,
+  ReserveRequest,
+  RunRequest,
+} from '../core/instanceView.js'
 import type { Machine } from '../core/machine.js'
 import type { Profile } from '../core/profile.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
@@ -34,8 +40,8 @@ export interface Instances {
   /** Newest last; terminated ones of the last hour included. `filter` as in describe-instances. */
   list(query: { user?: string; filter?: readonly string[] }): Promise<ReservationView[] | Refusal>
   find(idOrName: string): Promise<InstanceView | undefined>
-  /** What the installer and the node logged, oldest first; the last 256 KiB. */
-  console(idOrName: string): Promise<string | undefined>
+  /** What the installer and the node logged, oldest first: the last 256 KiB, or what came after an earlier answer's `next`. */
+  console(idOrName: string, after?: number): Promise<ConsoleView | undefined>
   /** `resources`: ids or names of instances and systems. */
   tag(resources: readonly string[], tags: Tags): Promise<{ tagged: number } | Refusal>
   untag(resources: readonly string[], keys: readonly string[]): Promise<{ untagged: number } | Refusal>
@@ -124,9 +130,11 @@ export function createInstances(options: InstanceOptions): Instances {
       return instance && viewOf(instance)
     },
 
-    console: async idOrName => {
+    console: async (idOrName, after = 0) => {
       const instance = await store.findInstance(idOrName)
-      return instance && store.instanceLog(instance.id)
+      if (!instance) return undefined
+      const { text, last } = await store.instanceLog(instance.id, after)
+      return { output: text, next: last }
     },
 
     tag: (resources, tags) => commit(act => tag(act, resources, tags), 'synced'),

@@ -15,6 +15,12 @@ export type InstanceView = Omit<Instance, 'phase' | 'since' | 'deadline' | 'laun
   readonly installedAt?: string
 }
 
+/** GET /api/v1/instances/ID/console?after=NEXT */
+export type ConsoleView = {
+  readonly output: string
+  readonly next: number // to be given as `after`, for what is logged from here on
+}
+
 /** A reservation as the API sends it, with the instances that were asked for, terminated ones included. */
 export type ReservationView = {
   readonly id: ReservationId

@@ -48,7 +48,8 @@ export type InstanceReads = {
   /** How many that are not terminated carry each value of a tag. */
   liveByTag(key: string): Promise<ReadonlyMap<string, number>>
   userData(id: InstanceId): Promise<Buffer | undefined>
-  instanceLog(id: InstanceId): Promise<string>
+  /** What was logged after a point that an earlier answer told; 0 is the beginning of what is kept. */
+  instanceLog(id: InstanceId, after: number): Promise<{ text: string; last: number }>
   reservations(ids: readonly ReservationId[]): Promise<Reservation[]>
   reservationOf(user: string, clientToken: string): Promise<Reservation | undefined>
   /** Machines that are held, by name. */
@@ -129,12 +130,13 @@ export function instanceReads(query: Query): InstanceReads {
       return row?.body ?? undefined
     },
 
-    instanceLog: async id => {
-      const rows = await query.all<{ text: string }>(
-        'SELECT text FROM instance_log WHERE instance = ? ORDER BY id',
+    instanceLog: async (id, after) => {
+      const rows = await query.all<{ id: number; text: string }>(
+        'SELECT id, text FROM instance_log WHERE instance = ? AND id > ? ORDER BY id',
         id,
+        after,
       )
-      return rows.map(row => row.text).join('')
+      return { text: rows.map(row => row.text).join(''), last: rows.at(-1)?.id ?? after }
     },
 
     reservations: async ids => {

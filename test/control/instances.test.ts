@@ -39,7 +39,11 @@ t.test('from the scout to running and back', async t => {
     ...{ phase: 'running', address: addressOf(M1), hostName: 'web', hostKeys: HOST_KEYS },
   })
   t.equal(await d.jobs.log(phoneToken, 'two\n', peer), undefined)
-  t.match(await d.instances.console('web'), /^--- .* attempt 1\none\n--- .* the new system runs\ntwo\n$/)
+  const { output = '', next = 0 } = (await d.instances.console('web')) ?? {}
+  t.match(output, /^--- .* attempt 1\none\n--- .* the new system runs\ntwo\n$/)
+  t.same(await d.instances.console('web', next), { output: '', next }, 'nothing new')
+  t.equal(await d.jobs.log(phoneToken, 'three\n', peer), undefined)
+  t.match(await d.instances.console('web', next), { output: 'three\n' }, 'only what is new')
   t.match(await d.instances.find('web'), {
     state: 'running',
     stage: undefined,
@@ -317,7 +321,7 @@ t.test('overdue', async t => {
       d.pass(11)
       await d.reconciler.pass()
       t.match(await d.instances.find(id), { state: 'failed', reason })
-      if (token) t.match(await d.instances.console(id), /the last words/)
+      if (token) t.match(await d.instances.console(id), { output: /the last words/ })
       t.match(await d.netboot(M1), { target }, 'the installer is not handed out any more')
       await d.close()
     })

@@ -470,7 +470,7 @@ t.test('the log keeps its end', async t => {
   const d = await daemonIn(t)
   const { id, token } = await d.reach('installing')
   for (let n = 0; n < 6; n++) await d.jobs.log(token, `${`${n}`.repeat(60_000)}\n`, peerOf(M1))
-  const log = (await d.instances.console(id)) ?? ''
+  const { output: log = '' } = (await d.instances.console(id)) ?? {}
   t.ok(log.length <= 256 * 1024 && log.length > 200_000, `${log.length} characters`)
   t.match(log, /5\n$/)
   t.notMatch(log, /0/)

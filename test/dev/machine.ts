@@ -74,6 +74,9 @@ export function createMachine(spec: Pretended, room: Room): Machine {
     return ask(path, { method: 'POST', headers, body: JSON.stringify(body) })
   }
 
+  const tell = (path: string, text: string) =>
+    ask(path, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: text })
+
   async function boot(): Promise<void> {
     boots++
     begin('netboots')
@@ -134,7 +137,7 @@ export function createMachine(spec: Pretended, room: Room): Machine {
     if (image) await checkImage(image, shellValue(answers, 'image_sha256'))
     for (let percent = 20; percent < 100; percent += 20) {
       await report({ stage: 'progress', percent, note: 'writing' })
-      await post(`${job}/log`, {})
+      await tell(`${job}/log`, `installer: ${percent} % of the disk is written\n`)
       await step()
     }
     const finish = await text(`${job}/finish`)
@@ -154,6 +157,8 @@ export function createMachine(spec: Pretended, room: Room): Machine {
     begin('boots its disk')
     await step()
     const home = await post(phoneHome, { hostName, hostKeys }).catch((error: unknown) => error)
+    const log = phoneHome.replace(/phone-home$/, 'log')
+    if (!(home instanceof Error)) await tell(log, `${hostName} systemd[1]: Startup finished\n`)
     return untilReset(home instanceof Error ? `could not phone home: ${home.message}` : 'runs')
   }
 

@@ -46,7 +46,7 @@ t.test('an install from the plan to the call home, by what really keeps it', asy
   const other = await ask(home, { body: { ...call, hostKeys: [`ssh-ed25519 ${'B'.repeat(68)}`] } })
   t.match([other.status, other.text], [403, /other SSH host keys/])
   t.equal(await phaseOf(id), 'running')
-  t.match(await instances.console(id), /partitioned/)
+  t.match(await instances.console(id), { output: /partitioned/ })
   t.notMatch(lines.join(''), new RegExp(`${token}|${phoneToken}`))
 })
 

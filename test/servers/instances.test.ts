@@ -95,10 +95,13 @@ for (const [name, path, body, status, message] of [
     t.match([got.status, got.body.error.message], [status, message])
   })
 
-t.test('the console is text', async t => {
+t.test('the console, and what is new on it', async t => {
   const { api } = await startServices(t)
-  const { text, headers } = await ask(`${api}/instances/oak-1/console`, { token })
-  t.match([text, headers.get('content-type')], ['partitioning\nwriting\n', /^text\/plain/])
+  const whole = await ask(`${api}/instances/oak-1/console`, { token })
+  t.same(whole.body, { output: 'partitioning\nwriting\n', next: 2 })
+  const news = await ask(`${api}/instances/oak-1/console?after=1`, { token })
+  t.same(news.body, { output: 'writing\n', next: 2 })
+  t.equal((await ask(`${api}/instances/oak-1/console?after=x`, { token })).status, 400)
   for (const path of ['/instances/elm', '/instances/elm/console']) {
     const { status, body } = await ask(api + path, { token })
     t.match([status, body.error.message], [404, /no instance "elm"/])

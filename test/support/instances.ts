@@ -51,7 +51,8 @@ export function pretendInstances() {
     },
     list: answer('list', [RESERVATION_VIEW]),
     find: async idOrName => (isOurs(idOrName) ? INSTANCE_VIEW : undefined),
-    console: async idOrName => (isOurs(idOrName) ? 'partitioning\nwriting\n' : undefined),
+    console: async (idOrName, after = 0) =>
+      isOurs(idOrName) ? { output: after > 0 ? 'writing\n' : 'partitioning\nwriting\n', next: 2 } : undefined,
     tag: async (resources, tags) => {
       asked.push(['tag', { resources, tags }])
       return { tagged: resources.length }

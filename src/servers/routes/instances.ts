@@ -1,10 +1,10 @@
-import type { Request, Response, Router } from 'express'
+import type { Request, Router } from 'express'
 import { z } from 'zod'
 import type { Instances } from '../../control/instances.js'
 import { WIPES } from '../../core/instance.js'
 import { LONGEST_USER_DATA } from '../../core/instanceView.js'
 import { isRefusal, type Refusal } from '../../core/refusal.js'
-import { check, json, ok, problem, type Reply, refusal, sendJson } from '../reply.js'
+import { check, json, ok, problem, type Reply, refusal } from '../reply.js'
 import { exactRouter } from '../request.js'
 import { severalSchema } from './schemas.js'
 
@@ -53,6 +53,9 @@ const releaseSchema = z
 
 const tagSchema = z.strictObject({ resources: names, tags })
 const untagSchema = z.strictObject({ resources: names, keys: names })
+const consoleSchema = z.strictObject({
+  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+})
 const listSchema = z.strictObject({ user: name.exactOptional(), filter: severalSchema })
 
 type One = Request<{ instance: string }>
@@ -86,10 +89,11 @@ export function instanceRoutes({ instances }: InstanceRoutes): Router {
     return found ? ok(found) : unknown(params.instance)
   }
 
-  async function console({ params }: One, res: Response) {
-    const text = await instances.console(params.instance)
-    if (text === undefined) sendJson(res, unknown(params.instance))
-    else res.type('text/plain').send(text)
+  async function console({ params, query }: One): Promise<Reply> {
+    const from = check(consoleSchema, query)
+    if (isRefusal(from)) return refusal(from)
+    const told = await instances.console(params.instance, from.value.after)
+    return told ? ok(told) : unknown(params.instance)
   }
 
   return exactRouter()
@@ -111,7 +115,7 @@ export function instanceRoutes({ instances }: InstanceRoutes): Router {
       act(chosenSchema, call => instances.reboot(call)),
     )
     .get('/instances/:instance', json(describe))
-    .get('/instances/:instance/console', console)
+    .get('/instances/:instance/console', json(console))
     .post(
       '/reservations',
       act(reserveSchema, call => instances.reserve(call)),
