@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createInstallDocuments } from '../../src/control/installDocuments.js'
@@ -137,6 +137,26 @@ t.test('the scripts are shell, and hold no secret in their arguments', async t =
     sections.map(({ name }) => name),
     ['%packages', '%addon', '%pre', '%post', '%post', '%onerror'],
   )
+})
+
+t.test('%pre: an install that was called off is not gone on with', async t => {
+  const pre = readKickstart(await kickstart()).sections.find(({ name }) => name === '%pre')
+  const stubs = {
+    'bin/curl': 'case $* in *stage=started*) printf 200 ;; *) printf 403 ;; esac',
+    'bin/reboot': 'echo "reboot $*" >>../calls',
+    'bin/sleep': 'echo "sleep $*" >>../calls',
+  }
+  const dir = t.testdir({ bin: {}, calls: '', pre: pre?.body.join('\n') ?? '' })
+  for (const [path, body] of Object.entries(stubs))
+    writeFileSync(join(dir, path), `#!/bin/sh\ncat >/dev/null\n${body}\n`, { mode: 0o755 })
+  const script = '. ../pre; wait' // the part that goes on behind it, too
+  const ran = spawnSync('dash', ['-c', script], {
+    cwd: join(dir, 'bin'),
+    env: { PATH: `${dir}/bin:${process.env.PATH}` },
+    timeout: 30_000,
+  })
+  t.equal(ran.status, 0)
+  t.equal(readFileSync(join(dir, 'calls'), 'utf8'), 'reboot -f\n')
 })
 
 const GOOD = await kickstart()

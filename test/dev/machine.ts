@@ -158,11 +158,13 @@ export function createMachine(spec: Pretended, room: Room): Machine {
     await step()
     const home = await post(phoneHome, { hostName, hostKeys }).catch((error: unknown) => error)
     const log = phoneHome.replace(/phone-home$/, 'log')
-    if (!(home instanceof Error)) await tell(log, `${hostName} systemd[1]: Startup finished\n`)
+    if (!(home instanceof Error))
+      await tell(log, `${hostName} systemd[1]: Startup finished\n`).catch(() => undefined)
     return untilReset(home instanceof Error ? `could not phone home: ${home.message}` : 'runs')
   }
 
   async function untilReset(what: string): Promise<void> {
+    power.signal.throwIfAborted()
     begin(what)
     await new Promise(resolve => power.signal.addEventListener('abort', resolve, { once: true }))
   }

@@ -56,14 +56,15 @@ fail() {
   stop 'the install failed, which muster knows'
 }
 
-# What was not sent yet of the log, at most 60 kB at a time. The token in it is ours alone.
+# What was not sent yet of the log, at most 60 kB at a time. The token in it is ours alone. 0: sent, 1: refused, 2: not sent.
 send_log() {
   sent=$(cat /tmp/muster.sent 2>/dev/null || echo 0)
   tail -c "+$((sent + 1))" $syslog | head -c 60000 >/tmp/muster.part
   size=$(wc -c </tmp/muster.part)
-  [ "$size" != 0 ] || return 1
+  [ "$size" != 0 ] || return 2
   sed "s/$token/TOKEN/g" /tmp/muster.part >/tmp/muster.text
-  post "$log" --post-file=/tmp/muster.text && echo $((sent + size)) >/tmp/muster.sent
+  post "$log" --post-file=/tmp/muster.text || return
+  echo $((sent + size)) >/tmp/muster.sent
 }
 
 start() {
@@ -80,6 +81,7 @@ watch() {
   while [ ! -e /tmp/muster.done ]; do
     sleep 5
     send_log
+    [ $? != 1 ] || stop 'muster does not expect this install any more'
     why=$(grep -E "$gave_up" $syslog | tail -n 1)
     [ -z "$why" ] || fail "${why#*: }"
     step=$(sed -n "s/.*main-menu\[[0-9]*\]: INFO: Menu item '\([^']*\)' selected.*/\1/p" $syslog | tail -n 1)

@@ -156,6 +156,13 @@ t.test('a step is told once', async t => {
   )
 })
 
+t.test('an install that was called off is not gone on with', async t => {
+  const { told, calls } = await reporter(t, ['watch'], path => (path === 'log' ? 403 : 200), { log: STEPS })
+  t.match(told, [/^log /])
+  t.equal(told.length, 1)
+  t.same(calls, ['reboot -f'])
+})
+
 t.test('the disk', async t => {
   await t.test('that is not there', async t => {
     const { told, calls } = await reporter(t, ['disk'], () => 200, { onDisk: '/dev/disk/by-id/none' })
