@@ -1,9 +1,8 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -16,9 +15,11 @@ const DEB = '/pool/a_1_all.deb'
 const BYTES = randomBytes(8_000_000)
 const script = fileURLToPath(new URL('../../bench/mirrorServer.ts', import.meta.url))
 
-async function startProcess(t: Test, folder: string, url: string) {
-  const args = ['--import=@tapjs/typescript/import', script, folder, url]
-  const child: ChildProcess = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+/** @param within a command that runs another one, and its first words */
+async function startProcess(t: Test, folder: string, url: string, within: readonly string[] = []) {
+  const server = [process.execPath, '--import=@tapjs/typescript/import', script, folder, url]
+  const [command = '', ...args] = [...within, ...server, ...(within.length > 0 ? ['0'] : [])]
+  const child: ChildProcess = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   if (!child.stdout) throw new Error('no output')
   const [port] = await once(child.stdout, 'data', { signal: AbortSignal.timeout(60_000) })
@@ -69,23 +70,27 @@ t.test('kill -9 in the middle: the next start knows nothing of the half', async 
 })
 
 t.test('a disk that fills up in the middle: the clients get all of it past the disk', async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'muster-full-'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder])
-  t.teardown(() => {
-    execFileSync('umount', ['-l', folder])
-    rmdirSync(folder)
-  })
+  const folder = t.testdir({})
   const unknownLength = (req: IncomingMessage, res: ServerResponse) => {
     const [, from] = /^bytes=(\d+)-$/.exec(req.headers.range ?? '') ?? []
     res.writeHead(from === undefined ? 200 : 206)
     res.end(BYTES.subarray(Number(from ?? 0)))
   }
   const upstream = await startUpstream(t, { [DEB]: unknownLength })
-  const { ask, lines } = await startMirror(t, upstream.url, { folder })
-  const both = await Promise.all([ask(DEB), ask(DEB)])
+  // the small disk is there for this process alone, and goes with it
+  const small = [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    'mount -t tmpfs -o size=2m tmpfs "$0" && exec "$@"',
+    folder,
+  ]
+  const { child, base } = await startProcess(t, folder, upstream.url, small)
+  const both = await Promise.all([get(base + DEB), get(base + DEB)])
   for (const { body } of both) t.ok(body.equals(BYTES))
-  t.match(lines.join(''), /"msg":"not kept"/)
-  t.same(readdirSync(join(folder, 'drafts')), [])
+  t.ok(upstream.asked.length > 1, 'the rest came from the mirror')
+  t.same(readdirSync(join(`/proc/${child.pid}/root`, folder, 'drafts')), [])
 })
 
 /** A flat repository with one package. */

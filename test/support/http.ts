@@ -86,6 +86,7 @@ export async function startServices(t: Test, some: Some = {}) {
     boot: `http://127.0.0.1:${machines.port}`,
     api: `http://127.0.0.1:${owner.port}/api/v1`,
     port: machines.port,
+    connections: () => machines.counters().connections ?? 0,
     lines,
     close,
   }
