@@ -14,7 +14,7 @@ t.test('it wakes by itself', async t => {
       const { id } = await d.reach('starting')
       d.pass(5 * 60 - ahead)
       const ends = new EventEmitter()
-      const failed = once(ends, 'failed', { signal: AbortSignal.timeout(5_000) })
+      const failed = once(ends, 'failed', { signal: AbortSignal.timeout(30_000) })
       const unsubscribe = d.commits.onChange(async () => {
         if ((await d.phaseOf(id)) === 'failed') ends.emit('failed')
       })
@@ -44,7 +44,7 @@ t.test('it is closed in the middle of a reboot', async t => {
       throw new Error('cut short')
     },
   })
-  await once(begun, 'reboot', { signal: AbortSignal.timeout(5_000) })
+  await once(begun, 'reboot', { signal: AbortSignal.timeout(30_000) })
   await reconciler.close()
   t.match(await d.store.findInstance(id), { phase: 'shutting-down', tries: 1 }, 'the try counts')
   t.equal((await d.store.findInstance(id))?.reason, undefined)
@@ -61,7 +61,7 @@ t.test('what cannot be done is logged, and tried again later', async t => {
     store: { ...d.store, dueInstances: async () => Promise.reject(new Error('no space left')) },
     rebootNode: async () => undefined,
   })
-  const [[told]] = await once(faults, 'fault', { signal: AbortSignal.timeout(5_000) })
+  const [[told]] = await once(faults, 'fault', { signal: AbortSignal.timeout(30_000) })
   t.match(told, { err: { message: 'no space left' } })
   await reconciler.close()
   await d.close()
