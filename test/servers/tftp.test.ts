@@ -63,7 +63,7 @@ async function whole(client: Client, file: string, options: TftpOption[] = [], m
     const [packet, from] = await client.next()
     if (packet.op === 'oack') client.send({ op: 'ack', block: 0 }, from.port)
     else if (packet.op === 'data') {
-      parts.push(packet.data)
+      if (packet.block === parts.length + 1) parts.push(packet.data) // on a busy host one may come twice
       client.send({ op: 'ack', block: packet.block }, from.port)
       if (packet.data.length < blksize) return Buffer.concat(parts)
     } else throw new Error(JSON.stringify(packet))
