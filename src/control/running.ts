@@ -1,11 +1,12 @@
 import { deadlineOf } from '../core/deadlines.js'
 import type { InstanceId, InstanceRecord, Reservation, ReservationId } from '../core/instance.js'
-import { LONGEST_USER_DATA, type ReservationView, type RunRequest } from '../core/instanceView.js'
+import type { ReservationView, RunRequest } from '../core/instanceView.js'
 import type { Machine } from '../core/machine.js'
 import { whyNotInstanceName, whyNotUser } from '../core/naming.js'
 import { mediumOf, type Profile } from '../core/profile.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import { whyNotTags } from '../core/tags.js'
+import { whyNotUserData } from '../core/userData.js'
 import type { Media } from '../io/media.js'
 import type { Profiles } from '../io/profiles.js'
 import type { Act } from './act.js'
@@ -42,11 +43,8 @@ export async function planRun(parts: RunParts, request: RunRequest): Promise<Run
   const profileOf = await profileChooser(parts, request.profile)
   if (isRefusal(profileOf)) return profileOf
   const data = userData === undefined ? undefined : Buffer.from(userData, 'base64')
-  if (data && data.length > LONGEST_USER_DATA)
-    return refuse(
-      'invalid',
-      `the user data is larger than ${LONGEST_USER_DATA / 1024} KiB: let it fetch the rest`,
-    )
+  const unusable = data && whyNotUserData(data)
+  if (unusable) return refuse('invalid', unusable)
   return { request, wish, profileOf, ...(data && { userData: data }) }
 }
 

@@ -33,14 +33,13 @@ export type Built = { medium: Medium; built: boolean; why?: string }
  */
 export async function buildImage(o: ImageBuild): Promise<Built> {
   const medium = mediumOf(o.profile)
-  const values = valuesOf(o)
-  const packages = await packagesFor(o.profile)
-  const inputs = inputsOf(values, packages)
+  const recipe = await recipeOf(o)
+  const inputs = inputsOf(recipe)
   const present = await openMedia(o.stateDir).current(medium)
   if (present?.manifest.inputs === inputs && !o.force) return { medium: present, built: false }
   const made = await publishMedium({
     ...{ stateDir: o.stateDir, medium, profile: o.profile.name, kind: 'image', inputs, builtAt: o.now },
-    fill: folder => install(o, { values, packages }, folder),
+    fill: folder => install(o, recipe, folder),
   })
   return { medium: made, built: true }
 }
@@ -67,7 +66,7 @@ function suiteOf({ name, distribution, release }: Profile) {
 }
 
 /** What the recipe is told, as shell assignments. */
-function valuesOf(o: ImageBuild): string {
+function valuesOf(o: Made): string {
   const { timezone, locale, keymap } = o.profile
   const values = { suite: suiteOf(o.profile), ...sourcesOf(o), timezone, locale, keymap }
   return Object.entries(values)
@@ -75,7 +74,7 @@ function valuesOf(o: ImageBuild): string {
     .join('')
 }
 
-function sourcesOf({ profile, mirrors }: ImageBuild) {
+function sourcesOf({ profile, mirrors }: Made) {
   const named = (name: string) => {
     if (mirrors[name]) return mirrors[name]
     throw new Error(
@@ -85,12 +84,21 @@ function sourcesOf({ profile, mirrors }: ImageBuild) {
   return { mirror: named(profile.mirror), security: named(`${profile.mirror}-security`) }
 }
 
-function inputsOf(values: string, packages: readonly string[]): string {
+type Made = Pick<ImageBuild, 'profile' | 'mirrors'>
+type Recipe = { values: string; packages: readonly string[] }
+
+const recipeOf = async (o: Made): Promise<Recipe> => ({
+  values: valuesOf(o),
+  packages: await packagesFor(o.profile),
+})
+
+/** What tells whether an image has to be made anew: its recipe, and what of the profile goes into it. */
+export const imageInputs = async (o: Made): Promise<string> => inputsOf(await recipeOf(o))
+
+function inputsOf({ values, packages }: Recipe): string {
   const hash = createHash('sha256').update(values).update(packages.join('\n'))
   return addFolder(hash, RECIPE).digest('hex')
 }
-
-type Recipe = { values: string; packages: readonly string[] }
 
 async function install(o: ImageBuild, recipe: Recipe, folder: string) {
   const suite = suiteOf(o.profile)

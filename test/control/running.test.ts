@@ -6,6 +6,8 @@ import { addressOf, daemonIn, MACS, peerOf } from './life.js'
 
 const [M1, M2, M3, M4] = MACS
 
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+
 t.test('who may run what', async t => {
   const d = await daemonIn(t)
   for (const own of MACS) await d.scout(own)
@@ -49,6 +51,15 @@ t.test('who may run what', async t => {
     ['no user', { user: 'two words' }, { refused: 'invalid', why: /one word/ }],
     ['no tag', { tags: { 'two words': '' } }, { refused: 'invalid', why: /cannot be tagged/ }],
     ['too much user data', { userData: Buffer.alloc(16_385).toString('base64') }, { why: /16 KiB/ }],
+    ['a script', { userData: base64('#!/bin/sh\ntrue\n') }, { instances: [{}] }],
+    ['a #cloud-config', { userData: base64('#cloud-config\npackages: [vim]\n') }, { instances: [{}] }],
+    ['several in one', { userData: base64('Content-Type: multipart/mixed; b') }, { instances: [{}] }],
+    [
+      'user data that nothing would run',
+      { userData: base64('packages: [vim]\n') },
+      { refused: 'invalid', why: /neither a #cloud-config nor a script/ },
+    ],
+    ['empty user data', { userData: '' }, { refused: 'invalid', why: /neither/ }],
   ] as const)
     await t.test(name, async t => {
       const wish: RunRequest = { user: 'demo', profile: 'debian-12-image', dryRun: true }
