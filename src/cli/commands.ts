@@ -9,6 +9,7 @@ import { describeSystems } from '../commands/describeSystems.js'
 import { inventory, knownHosts } from '../commands/directory.js'
 import { events } from '../commands/events.js'
 import { rebootInstances, retryInstances, terminateInstances } from '../commands/instanceChanges.js'
+import { explainSystem, joinRules } from '../commands/joining.js'
 import { describeDistros, describeProfiles } from '../commands/profiles.js'
 import { releaseSystems, reserveSystems } from '../commands/reservations.js'
 import { runInstances } from '../commands/runInstances.js'
@@ -44,6 +45,8 @@ export const COMMANDS: readonly Command[] = [
   createTags,
   deleteTags,
   events,
+  joinRules,
+  explainSystem,
   ...changes,
   knownHosts,
   inventory,

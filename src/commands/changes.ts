@@ -203,6 +203,11 @@ export const changes: readonly Command[] = [
     'Never touch these systems: they boot their own disk until unprotected.',
   ),
   verb('unprotect-system', '/unprotect', 'Let protected systems take part again.'),
+  verb(
+    'allow-join',
+    '/allow-join',
+    'Let systems join by a rule again, though their instance was terminated by hand.',
+  ),
   netbootVerb('enable-netboot', 'Send systems into the scout at their next boot.'),
   netbootVerb('disable-netboot', 'Send systems to their own disk, now and at every boot.'),
   setGroup,

@@ -61,6 +61,7 @@ const systemOf = (s: Description, now: Date): Thing => ({
     ['instance', s.instance],
     ['profile', s.profile],
     ['tags', tagsText(s)],
+    ['rests', s.rests, s.rests && 'yes: no join rule takes it until allow-join'],
   ],
 })
 
