@@ -184,6 +184,27 @@ ORDER number reboot system (number 0: asked over SSH)`,
   run: (args, context) => forEach(args, context, { ...ORDER, ask: reboot }),
 })
 
+/** The daemon sends the packets; whether a machine hears them shows when it comes into the scout. */
+async function wake(client: Client, system: string): Promise<Answer<Summary>> {
+  const answer = await client.json<Summary[]>('POST', '/systems/wake', { systems: [system] })
+  if (hasFailed(answer)) return answer
+  const [woken] = answer.value
+  return woken ? { value: woken } : { failed: EXIT.failed, why: `the daemon tells nothing of ${system}` }
+}
+
+const wakeSystem = command({
+  name: 'wake-system',
+  aliases: ['wake-systems'],
+  summary: 'Ask systems to switch themselves on, by Wake-on-LAN.',
+  operands: SYSTEMS_TOO,
+  options: namedOptions,
+  details: `${DETAILS}
+
+The machine's firmware has to have Wake-on-LAN switched on. run-instances wakes what it needs by itself.`,
+  examples: [['$0 wake-system node-1 node-2', '']],
+  run: (args, context) => forEach(args, context, { ...SYSTEM, ask: wake }),
+})
+
 const powerOff = command({
   name: 'power-off-system',
   summary: 'Switch systems off that are in the scout.',
@@ -216,4 +237,5 @@ export const changes: readonly Command[] = [
   renameSystem,
   rebootSystem,
   powerOff,
+  wakeSystem,
 ]

@@ -150,6 +150,11 @@ export const SETTINGS = {
   'deadline-starting': setting(seconds, undefined, 'The same, until the installer asks to begin.'),
   'deadline-installing': setting(seconds, undefined, 'The same, until the disk is written.'),
   'deadline-installed': setting(seconds, undefined, 'The same, until the new system phones home.'),
+  'power-off-free-after': setting(
+    seconds,
+    undefined,
+    'Seconds after which a machine that waits in the scout and that nobody wants is switched off; run-instances wakes it by Wake-on-LAN. Unset: it waits on.',
+  ),
   'installer-args': setting(
     text,
     '',

@@ -6,10 +6,8 @@ import { type Candidate, type PlacementRequest, place } from '../core/placement.
 import { parsePreference } from '../core/preference.js'
 import type { Profile } from '../core/profile.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
+import { isOn } from '../core/waking.js'
 import type { Act } from './act.js'
-
-/** A scout polls every minute at most: a machine that was heard of within this time sits in it. */
-const PRESENT_MS = 120_000
 
 /** What is asked for, understood; to be given to {@link allocate}. */
 export function readWish(request: ReserveRequest, aim: 'run' | 'reserve'): PlacementRequest | Refusal {
@@ -74,12 +72,12 @@ async function berthOf(
 }
 
 const candidateOf = (machine: Machine, at: Date): Candidate => {
-  const { hold, instance, tags, profile, lastSeen } = machine
+  const { hold, instance, tags, profile } = machine
   return {
     machine,
     fields: systemFields(machine, { user: hold?.user, instance: instance?.id, profile, tags }),
     hold,
     instance: instance?.phase,
-    present: at.getTime() - lastSeen.getTime() < PRESENT_MS,
+    present: isOn(machine, at),
   }
 }

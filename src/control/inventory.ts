@@ -8,6 +8,7 @@ import { BOOT_DISK, type GivenOrder, type Order } from '../core/order.js'
 import { type Refusal, refuse } from '../core/refusal.js'
 import type { IpxeReport, Sighting } from '../core/sighting.js'
 import type { Store } from '../io/store.js'
+import type { Wake } from '../io/wakeOnLan.js'
 import type { Act } from './act.js'
 import { boot } from './booting.js'
 import type { Changed, Commits } from './commits.js'
@@ -18,6 +19,7 @@ import type { LifeRules } from './phases.js'
 import { recordFacts } from './recording.js'
 import { createWaiting, see } from './sightings.js'
 import { hashOf } from './tokens.js'
+import { wakeSystems } from './waking.js'
 
 /**
  * The answer to iPXE: the machine and what it boots. A scout gets its token (32 hex digits), an installer with a kernel
@@ -57,6 +59,8 @@ export interface Inventory {
   /** By id, name or MAC, with facts. */
   find(idOrName: string): Promise<Machine | undefined>
   apply(idOrName: string, event: MachineEvent): Promise<Machine | Refusal>
+  /** By Wake-on-LAN; all or none. */
+  wake(idsOrNames: readonly string[]): Promise<Machine[] | Refusal>
   change(idOrName: string, change: Change): Promise<Machine | Refusal>
   events(query: EventQuery): Promise<Event[]>
   /** For the status page: how many sightings were dropped. */
@@ -71,6 +75,7 @@ export type InventoryOptions = {
   rules: LifeRules
   /** Whether there is a profile of that name. */
   isProfile: (name: string) => Promise<boolean>
+  wake: Wake
   /** Told whenever a scout with facts asks for orders; `idle`: there is nothing for it to do. */
   asked: (machine: MachineId, idle: boolean) => void
   log: Logger
@@ -81,7 +86,7 @@ const FLUSH_MS = 200
 const FLUSH_BATCH = 128 // in one transaction: a machine that boots waits for the one before it
 
 export function createInventory(options: InventoryOptions): Inventory {
-  const { store, commits, rules, isProfile, asked, log, now } = options
+  const { store, commits, rules, isProfile, wake, asked, log, now } = options
   const { commit } = commits
   const waiting = createWaiting()
   let timer: NodeJS.Timeout | undefined
@@ -169,6 +174,8 @@ export function createInventory(options: InventoryOptions): Inventory {
     find: idOrName => lookUp(store, idOrName),
 
     apply: (idOrName, event) => owned(idOrName, (act, machine) => apply(act, machine, event)),
+
+    wake: idsOrNames => wakeSystems({ commits, wake }, idsOrNames),
 
     change: async (idOrName, wanted) =>
       wanted.profile && !(await isProfile(wanted.profile))

@@ -43,11 +43,12 @@ export async function move(
 
 /** What an instance carries into a phase; the progress of the one before is gone, unless it ended there. */
 function beginning(instance: InstanceRecord, at: Date, { deadlines }: LifeRules): InstanceRecord {
-  const { deadline: _, percent: __, note, ...rest } = instance
+  const { deadline: _, percent: __, nextTry: ___, note, ...rest } = instance
   const kept = { ...rest, ...(note !== undefined && instance.phase === 'failed' && { note }) }
   const { installer, deadlines: own } = instance.snapshot
   const deadline = deadlineOf(instance.phase, at, { installer, settings: deadlines, profile: own })
-  return { ...kept, since: at, ...(deadline === undefined ? {} : { deadline }) }
+  const wakes = instance.phase === 'reserved' && { nextTry: at }
+  return { ...kept, tries: 0, since: at, ...wakes, ...(deadline === undefined ? {} : { deadline }) }
 }
 
 /** A word on an instance that stays where it is. */

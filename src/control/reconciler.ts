@@ -1,26 +1,31 @@
 import type { Logger } from 'pino'
-import type { InstanceId } from '../core/instance.js'
+import type { InstanceId, InstanceRecord } from '../core/instance.js'
 import type { Store } from '../io/store.js'
+import type { Wake } from '../io/wakeOnLan.js'
 import { bringBack } from './bringingBack.js'
 import type { Commits } from './commits.js'
 import { endOverdue } from './overdue.js'
 import type { LifeRules } from './phases.js'
 import type { RebootNode } from './rebooting.js'
+import { savePower } from './savingPower.js'
+import { wakeReserved } from './waking.js'
 
 export type ReconcilerOptions = {
   store: Store
   commits: Commits
   rules: LifeRules
   rebootNode: RebootNode
+  wake: Wake
+  powerOffFreeAfter?: number | undefined // seconds
   now: () => Date
   log: Logger
 }
 
 /** Does what is due for instances. All that it knows is in the database, so it may be ended at any moment. */
 export type Reconciler = {
-  /** Does what is due now; reboots go on after it resolves. */
+  /** Does what is due now; reboots and wake-ups go on after it resolves. */
   pass(): Promise<void>
-  /** Resolves when no reboot is under way. */
+  /** Resolves when neither is under way. */
   settled(): Promise<void>
   close(): Promise<void>
 }
@@ -30,15 +35,25 @@ const PRUNE_EVERY_MS = 60 * 60_000
 const MOST_TRIES_AT_ONCE = 8
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { store, commits, rules, rebootNode, now, log } = options
+  const { store, commits, rules, rebootNode, wake, powerOffFreeAfter, now, log } = options
+  const switchOff =
+    powerOffFreeAfter === undefined
+      ? async () => {}
+      : savePower({ store, commits, now, afterSeconds: powerOffFreeAfter })
   const closing = new AbortController()
   const trying = new Map<InstanceId, Promise<void>>()
   let pruned = Number.NEGATIVE_INFINITY
 
-  const startTry = (id: InstanceId) => {
+  /** A machine that is to come is woken, one that is to come back is rebooted. */
+  const startTry = ({ id, phase }: InstanceRecord) => {
     if (closing.signal.aborted || trying.has(id) || trying.size >= MOST_TRIES_AT_ONCE) return
-    const one = bringBack({ commits, rebootNode }, id, closing.signal)
-      .catch(error => log.error({ err: error, instance: id }, 'cannot bring its machine back'))
+    const coming = phase === 'reserved'
+    const one = (
+      coming ? wakeReserved({ commits, wake }, id) : bringBack({ commits, rebootNode }, id, closing.signal)
+    )
+      .catch(error =>
+        log.error({ err: error, instance: id }, `cannot ${coming ? 'wake' : 'bring back'} its machine`),
+      )
       .finally(() => trying.delete(id))
     trying.set(id, one)
   }
@@ -55,10 +70,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     settled,
     pass: async () => {
       const at = now()
-      for (const { id, deadline, nextTry } of await store.dueInstances(at)) {
+      for (const instance of await store.dueInstances(at)) {
+        const { id, deadline, nextTry } = instance
         if (deadline && deadline <= at) await commits.commit(act => endOverdue(act, rules, id), 'synced')
-        if (nextTry && nextTry <= at) startTry(id)
+        if (nextTry && nextTry <= at) startTry(instance)
       }
+      await switchOff()
       await prune(at.getTime())
     },
     close: async () => {

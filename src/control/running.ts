@@ -7,6 +7,7 @@ import { mediumOf, type Profile } from '../core/profile.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import { whyNotTags } from '../core/tags.js'
 import { whyNotUserData } from '../core/userData.js'
+import { offAt } from '../core/waking.js'
 import type { Media } from '../io/media.js'
 import type { Profiles } from '../io/profiles.js'
 import type { Act } from './act.js'
@@ -160,7 +161,7 @@ function newInstance(
     ...{ name, user, profile: profile.name, snapshot: profile, disk, tags },
     ...{ phase: 'reserved', since: act.at, launched: act.at, attempts: 0 },
     ...(deadline && { deadline }),
-    ...{ touched: false, wipe: 'none', powerOff: false, tries: 0 },
+    ...{ touched: false, wipe: 'none', powerOff: false, tries: 0, nextTry: offAt(machine) },
   }
 }
 

@@ -13,6 +13,7 @@ export const EVENT_KINDS = [
   'join', // a join rule took it, or could not
   'order',
   'order-done',
+  'wake', // it was asked to switch itself on, by a magic packet
   'merged', // this record and another are one machine
   'split', // what was taken for one machine are two
   'suspected', // may be another record's machine, but the evidence does not suffice

@@ -123,7 +123,7 @@ export type InstanceRecord = Instance & {
   readonly group: string // its machine's group
   readonly snapshot: Profile // as it was when the instance was made
   readonly touched: boolean // the installer had permission to write to the disk
-  readonly tries: number // reboots over SSH, to get the machine back into the scout
+  readonly tries: number // reboots over SSH, to get the machine back into the scout; while reserved, magic packets
   readonly nextTry?: Date
 }
 

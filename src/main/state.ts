@@ -22,6 +22,7 @@ import { type MirrorCache, openMirrorCache } from '../io/mirrorCache.js'
 import { openProfiles, type Profiles } from '../io/profiles.js'
 import { openSshKey, type SshKey } from '../io/sshKey.js'
 import { openStore } from '../io/store.js'
+import { wakeOn } from '../io/wakeOnLan.js'
 import type { Keep } from './parts.js'
 
 /** What outlives the daemon: everything under the state directory. */
@@ -59,8 +60,9 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
       ...{ joinRules, profiles, media, ownerKeys },
     }),
   )
+  const wake = wakeOn(config.address)
   const inventory = createInventory({
-    ...{ store, commits, rules, now, log: log.area('inventory'), asked: joining.asked },
+    ...{ store, commits, rules, wake, now, log: log.area('inventory'), asked: joining.asked },
     isProfile: async name => (await profiles.find(name)) !== undefined,
   })
   keep('inventory', { close: () => inventory.flush() })
@@ -77,7 +79,7 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   const instances = createInstances({
     ...{ ...life, profiles, media, ownerKeys },
   })
-  keep('reconciler', startReconciler(life))
+  keep('reconciler', startReconciler({ ...life, wake, powerOffFreeAfter: config.powerOffFreeAfter }))
   return {
     ...{ inventory, instances, joining, profiles, media, mirrors, sshKey },
     authority: await openAuthority(stateDir, now(), randomBytes),

@@ -35,6 +35,7 @@ const answers = {
   'GET /packets.pcap': [200, Buffer.from('pcap')],
   'POST /systems/node-1/protect': [200, { ...rack, state: 'protected' }],
   'POST /systems/node-2/protect': [409, error('conflict', 'node-2 is protected already')],
+  'POST /systems/wake': [200, [rack]],
   'POST /systems/node-2/orders': [200, { id: 3, kind: 'reboot' }],
   'PATCH /systems/node-1': [200, { ...rack, group: 'rack-3', localBoot: 'exit' }],
   'PATCH /systems/node-2': [400, error('invalid', 'group: is not a label')],
@@ -90,6 +91,14 @@ for (const [name, operands, method, path, body, stdout] of [
     '/systems/node-2/orders',
     '{"order":"reboot"}',
     /^ORDER\t3\treboot\tnode-2\n$/,
+  ],
+  [
+    'wake-system',
+    { systems: ['node-1'] },
+    'POST',
+    '/systems/wake',
+    '{"systems":["node-1"]}',
+    /^SYSTEM\tm-0123456789ab\tnode-1\t/,
   ],
   [
     'set-group',

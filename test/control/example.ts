@@ -7,6 +7,7 @@ import { type Facts, factsSchema } from '../../src/core/facts.js'
 import { isRefusal, type Refusal } from '../../src/core/refusal.js'
 import type { IpxeReport, Sighting } from '../../src/core/sighting.js'
 import { openStore } from '../../src/io/store.js'
+import type { Wake } from '../../src/io/wakeOnLan.js'
 import { type Mac, parseMac } from '../../src/wire/mac.js'
 import { stateDir as makeStateDir } from '../support/stateDir.js'
 
@@ -52,12 +53,14 @@ export async function inventoryIn(
   const rules = { attempts: 3, deadlines: {}, started: at }
   const commits = createCommits({ store, log: quiet, now, random: repeatable(seed), eventsKept })
   const isProfile = async (name: string) => name === 'debian-12-image'
-  const inventory = createInventory({ store, commits, rules, isProfile, asked, log: quiet, now })
+  const woken: string[][] = []
+  const wake: Wake = async macs => void woken.push([...macs])
+  const inventory = createInventory({ store, commits, rules, isProfile, wake, asked, log: quiet, now })
   const close = async () => {
     await inventory.flush()
     await store.close()
   }
-  return { inventory, store, commits, rules, stateDir, close, now, pass }
+  return { inventory, store, commits, rules, stateDir, close, now, pass, wake, woken }
 }
 
 export const sighting = (mac: Mac, more: Partial<Sighting> = {}): Sighting => ({

@@ -35,6 +35,7 @@ type Options = {
   attempts?: number
   ownerKeys?: readonly string[]
   reboots?: (address: string) => Promise<void>
+  powerOffFreeAfter?: number
   plans?: () => Promise<unknown> // while somebody plans a run
 }
 
@@ -67,7 +68,8 @@ export async function daemonIn(t: Test, options: Options = {}) {
   const rulesFile = join(base.stateDir, 'join-rules.yaml')
   const joining = createJoining({ ...runs, joinRules: openJoinRules(rulesFile, quiet) })
   const jobs = createInstallJobs({ commits, rules, log: quiet })
-  const reconciler = createReconciler(life)
+  const { powerOffFreeAfter } = options
+  const reconciler = createReconciler({ ...life, wake: base.wake, powerOffFreeAfter })
 
   /** It netboots; what the daemon tells it to boot. */
   const netboot = (own: Mac) => inventory.booted(report(own, { address: addressOf(own) }))

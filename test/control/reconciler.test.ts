@@ -21,6 +21,7 @@ t.test('it wakes by itself', async t => {
       const reconciler = startReconciler({
         ...{ store: d.store, commits: d.commits, rules: d.rules, now: d.now, log: quiet },
         rebootNode: async () => undefined,
+        wake: d.wake,
       })
       t.equal(await d.phaseOf(id), 'starting')
       d.pass(ahead + 1)
@@ -38,6 +39,7 @@ t.test('it is closed in the middle of a reboot', async t => {
   const begun = new EventEmitter()
   const reconciler = startReconciler({
     ...{ store: d.store, commits: d.commits, rules: d.rules, now: d.now, log: quiet },
+    wake: d.wake,
     rebootNode: async (_, end) => {
       begun.emit('reboot')
       await once(end, 'abort')
@@ -60,6 +62,7 @@ t.test('what cannot be done is logged, and tried again later', async t => {
     ...{ commits: d.commits, rules: d.rules, now: d.now, log: log as unknown as typeof quiet },
     store: { ...d.store, dueInstances: async () => Promise.reject(new Error('no space left')) },
     rebootNode: async () => undefined,
+    wake: d.wake,
   })
   const [[told]] = await once(faults, 'fault', { signal: AbortSignal.timeout(30_000) })
   t.match(told, { err: { message: 'no space left' } })

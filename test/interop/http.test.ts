@@ -37,7 +37,7 @@ async function start(t: Test) {
   const rules = { attempts: 3, deadlines: {}, started: now() }
   const inventory = createInventory({
     ...{ store, commits, rules, log, now },
-    ...{ isProfile: async () => true, asked: () => {} },
+    ...{ isProfile: async () => true, wake: async () => {}, asked: () => {} },
   })
   const [files, token, closing] = [
     openBootFiles(stateDir),

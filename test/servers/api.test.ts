@@ -73,6 +73,9 @@ for (const [name, method, path, body, status, want] of [
   ],
   ['what may not be set', 'PATCH', '/systems/oak-1', { state: 'seen' }, 400, { error: { message: /state/ } }],
   ['no body', 'PATCH', '/systems/oak-1', undefined, 400, { error: { code: 'invalid' } }],
+  ['a wake-up', 'POST', '/systems/wake', { systems: ['oak-1'] }, 200, [{ name: 'oak-1' }]],
+  ['a wake-up of an unknown one', 'POST', '/systems/wake', { systems: ['elm'] }, 404, {}],
+  ['a wake-up of nobody', 'POST', '/systems/wake', { systems: [] }, 400, {}],
   ['an order', 'POST', '/systems/oak-1/orders', { order: 'reboot' }, 200, { id: 1, kind: 'reboot' }],
   [
     'an order nobody gives',

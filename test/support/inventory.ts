@@ -67,6 +67,7 @@ export function pretendInventory() {
       oak = { ...oak, ...change }
       return oak
     },
+    wake: async ([idOrName = '']) => (named(idOrName) ? [oak] : unknown(idOrName)),
     events: async ({ after = 0 }) => events.filter(e => e.id > after),
     onChange: listener => {
       listeners.add(listener)

@@ -12,7 +12,10 @@ import { exactRouter } from '../request.js'
 import { severalSchema } from './schemas.js'
 
 export type SystemRoutes = {
-  inventory: Pick<Inventory, 'list' | 'find' | 'apply' | 'change' | 'giveOrder' | 'events' | 'onChange'>
+  inventory: Pick<
+    Inventory,
+    'list' | 'find' | 'apply' | 'change' | 'wake' | 'giveOrder' | 'events' | 'onChange'
+  >
   closing: AbortSignal
 }
 
@@ -29,6 +32,7 @@ const changeSchema = z
     'names nothing to change: give group, name, localBoot or profile',
   )
 const orderSchema = z.strictObject({ order: z.enum(GIVEN_ORDERS) })
+const wakeSchema = z.strictObject({ systems: z.array(z.string().min(1).max(64)).min(1).max(1000) })
 const listSchema = z.strictObject({ filter: severalSchema })
 const eventsSchema = z.strictObject({
   after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).exactOptional(),
@@ -73,6 +77,13 @@ export function systemRoutes({ inventory, closing }: SystemRoutes): Router {
     return isRefusal(machine) ? refusal(machine) : ok(summaryOf(machine))
   }
 
+  async function wake(req: Request): Promise<Reply> {
+    const wish = check(wakeSchema, req.body)
+    if (isRefusal(wish)) return refusal(wish)
+    const woken = await inventory.wake(wish.value.systems)
+    return isRefusal(woken) ? refusal(woken) : ok(woken.map(summaryOf))
+  }
+
   async function order(req: System): Promise<Reply> {
     const wish = check(orderSchema, req.body)
     if (isRefusal(wish)) return refusal(wish)
@@ -102,6 +113,7 @@ export function systemRoutes({ inventory, closing }: SystemRoutes): Router {
 
   const routes = exactRouter()
     .get('/systems', json(list))
+    .post('/systems/wake', json(wake))
     .get('/systems/:system', json(describe))
     .patch('/systems/:system', json(change))
     .post('/systems/:system/orders', json(order))
