@@ -86,7 +86,7 @@ const cellsOf = (i: InstanceView, now: Date) => [
 
 /** Why it failed, or what it does or waits for now: what its installer did last stays in the API's answer. */
 export const doingOf = ({ reason, stage, note = '' }: InstanceView) =>
-  reason ?? (stage === 'installing' || stage === 'reserved' ? note : '')
+  reason ?? (stage === 'installing' || stage === 'reserved' || stage === 'converging' ? note : '')
 
 /** `running`, `pending: installing 42 %`. */
 export const stateOf = ({ state, stage, percent }: InstanceView) =>

@@ -72,4 +72,6 @@ function bars(stream: NodeJS.WritableStream): Progress {
 
 /** Of the disk: the percentage of the install, all of it once it is written. */
 const percentOf = ({ stage, state, percent = 0 }: InstanceView) =>
-  stage === 'installed' || state === 'running' || state === 'terminated' ? 100 : percent
+  stage === 'installed' || stage === 'converging' || state === 'running' || state === 'terminated'
+    ? 100
+    : percent

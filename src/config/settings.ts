@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { isAbsolute } from 'node:path'
+import { ROLE_NAME } from '../core/role.js'
 
 /** Turns the text of a flag, a YAML scalar or an environment variable into a value; `undefined` refuses it. */
 type Reader<T> = { readonly takes: string; readonly read: (text: string) => T | undefined }
@@ -48,6 +49,18 @@ const someOf = <const C extends readonly string[]>(choices: C) => ({
     return known.length === new Set(wanted).size ? known : undefined
   },
 })
+
+const roleNames = {
+  takes: 'names of roles, separated by commas',
+  read(s: string): readonly string[] | undefined {
+    const names = s.split(',').flatMap(name => name.trim() || [])
+    return names.every(name => ROLE_NAME.test(name)) ? [...new Set(names)] : undefined
+  },
+}
+const userName = {
+  takes: 'a user name of lower-case letters, digits, _ and -, other than root',
+  read: (s: string) => (/^[a-z_][a-z0-9_-]{0,31}$/.test(s) && s !== 'root' ? s : undefined),
+}
 
 /** What `base` of a URL may hold: it becomes part of paths, of shell words and of preseed lines. */
 const MIRROR = /^([a-z0-9][a-z0-9-]{0,31})=(https?:\/\/[A-Za-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~-]+)*)\/?$/
@@ -154,6 +167,37 @@ export const SETTINGS = {
     seconds,
     undefined,
     'Seconds after which a machine that waits in the scout and that nobody wants is switched off; run-instances wakes it by Wake-on-LAN. Unset: it waits on.',
+  ),
+  'deadline-converging': setting(
+    seconds,
+    undefined,
+    'The same, until the system is a node as its roles want it; what it waits for other nodes does not count.',
+  ),
+  roles: setting<readonly string[]>(
+    roleNames,
+    [],
+    'Roles that nodes get over SSH once they are installed, unless their profile names others. Empty: they are left as they were installed.',
+  ),
+  'roles-dir': setting(
+    path,
+    '/etc/muster/roles',
+    'Directory of your own roles, beside those that come with muster; one of the same name counts instead.',
+  ),
+  'owner-user': setting(
+    userName,
+    'owner',
+    "Account on every node that takes the owner's SSH keys and has sudo without a password.",
+  ),
+  'pool-user': setting(
+    userName,
+    'pool',
+    'Account on every node that runs the containers, with neither password nor sudo.',
+  ),
+  'converge-at-once': setting(whole(1, 256), 4, 'Nodes that are worked on over SSH at the same time.'),
+  'drift-check': setting(
+    optional(whole(60, 30 * 24 * 3600)),
+    undefined,
+    'Seconds after which a running node is looked at again, and put right where it differs. Unset: only when its pool changes, or by hand.',
   ),
   'installer-args': setting(
     text,

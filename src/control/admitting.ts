@@ -17,15 +17,15 @@ const HEARD: Record<Call, Partial<Record<Task, readonly Phase[]>>> = {
   answers: { install: ['starting'], wipe: ['shutting-down'] },
   finish: { install: ['installing'] },
   report: {
-    install: ['starting', 'installing', 'installed', 'running', 'failed'],
+    install: ['starting', 'installing', 'installed', 'converging', 'running', 'failed'],
     wipe: ['shutting-down', 'terminated'],
   },
   log: {
-    install: ['starting', 'installing', 'installed', 'running', 'failed'],
+    install: ['starting', 'installing', 'installed', 'converging', 'running', 'failed'],
     wipe: ['shutting-down', 'terminated'],
-    phone: ['installing', 'installed', 'running', 'failed'],
+    phone: ['installing', 'installed', 'converging', 'running', 'failed'],
   },
-  'phone-home': { phone: ['installing', 'installed', 'running'] },
+  'phone-home': { phone: ['installing', 'installed', 'converging', 'running'] },
 }
 
 /** Somebody who holds a token that allows what he asks. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { isMember } from '../core/election.js'
 import type { InstanceRecord } from '../core/instance.js'
 import { masked } from '../core/masked.js'
 import { isRefusal, type Refusal } from '../core/refusal.js'
@@ -8,7 +9,7 @@ import type { Commits } from './commits.js'
 import { reported } from './installReports.js'
 import type { InstallJobs, Peer, PhoneHome } from './instances.js'
 import { jobOf } from './jobs.js'
-import { type LifeRules, move } from './phases.js'
+import { type LifeRules, makeNode } from './phases.js'
 import { hashOf, newToken } from './tokens.js'
 
 export type InstallJobOptions = { commits: Commits; rules: LifeRules; log: Logger }
@@ -101,13 +102,14 @@ async function phonedHome(
   { hostName, hostKeys }: PhoneHome,
   { address }: Peer,
 ): Promise<InstanceRecord | undefined> {
-  if (instance.phase === 'running') return instance
+  if (isMember(instance)) return instance
   const installedAt = instance.installedAt ?? act.at
   await act.tx.setToken(instance.machine, null) // with kexec its scout ended without a netboot
   await act.tx.appendLog(instance.id, `--- ${act.at.toISOString()} the new system runs\n`)
-  return move(act, rules, instance, {
+  await act.tx.setNodeValues(instance.id, {}) // another system may have published some
+  return makeNode(act, rules, instance, {
     event: 'phoned-home',
-    why: `${hostName} runs at ${address}`,
+    why: `${hostName} is up at ${address}`,
     change: { installedAt, address, hostName, hostKeys },
   })
 }

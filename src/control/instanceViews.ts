@@ -4,7 +4,8 @@ import type { Reads } from '../io/store.js'
 import type { HeldMachine } from '../io/storeInstanceReads.js'
 
 export function viewOf(instance: InstanceRecord): InstanceView {
-  const { snapshot: _, tries: __, nextTry: ___, ...told } = instance
+  const { snapshot: _, tries: __, nextTry: ___, ...known } = instance
+  const { convergeAt: ____, turning: _____, misses: ______, stepTries: _______, ...told } = known
   const { phase, since, deadline, launched, installedAt, ...same } = told
   const stage = STAGES.find(stage => stage === phase)
   return {

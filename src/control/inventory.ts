@@ -180,7 +180,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     change: async (idOrName, wanted) =>
       wanted.profile && !(await isProfile(wanted.profile))
         ? refuse('not-found', `there is no profile ${wanted.profile}: describe-profiles lists them`)
-        : owned(idOrName, (act, machine) => change(act, machine, wanted)),
+        : owned(idOrName, (act, machine) => change(act, rules, machine, wanted)),
 
     events: async ({ after, limit, machine }) => {
       const range = { limit, ...(after === undefined ? {} : { after }) }

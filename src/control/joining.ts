@@ -76,7 +76,7 @@ async function enter(
 ): Promise<Joined> {
   const done = await run(act, rules, plan)
   if (isRefusal(done)) return done
-  const moved = await change(act, machine, { group: rule.group })
+  const moved = await change(act, rules, machine, { group: rule.group })
   if (isRefusal(moved)) throw new Error(`${machine.name} cannot come into ${rule.group}: ${moved.why}`)
   const { name, group, profile } = rule
   await act.note(machine.id, 'join', `joins ${group} with ${profile} by the rule ${name}`, { rule: name })

@@ -13,6 +13,8 @@ const MISSED: Partial<Record<Phase, (instance: InstanceRecord, time: string) => 
     `the install did not end within ${time}${note ? `, the last it said was "${note}"` : ''}: see get-console-output`,
   installed: (_, time) =>
     `the new system did not phone home within ${time}: see get-console-output and the machine's screen`,
+  converging: ({ note }, time) =>
+    `it was not made a node within ${time}${note ? `, the last was: ${note}` : ''}: see describe-instance --steps, and converge it again`,
   'shutting-down': (_, time) => `not back in the scout after ${time}: switch it off and on`,
 }
 

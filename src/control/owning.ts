@@ -8,6 +8,7 @@ import { type Refusal, refuse } from '../core/refusal.js'
 import type { Reads } from '../io/store.js'
 import { parseMac } from '../wire/mac.js'
 import { type Act, step } from './act.js'
+import { type PoolRules, poolChanged } from './pools.js'
 
 /** What the owner asks of a machine: names, orders, and why not. */
 
@@ -34,7 +35,12 @@ function inapplicable({ name, state }: Machine, event: MachineEvent): Refusal {
   )
 }
 
-export async function change(act: Act, machine: Machine, wanted: Change): Promise<Machine | Refusal> {
+export async function change(
+  act: Act,
+  rules: PoolRules,
+  machine: Machine,
+  wanted: Change,
+): Promise<Machine | Refusal> {
   const { name, group, localBoot } = wanted
   const invalid =
     (name !== undefined && whyNotName(name)) ||
@@ -55,6 +61,8 @@ export async function change(act: Act, machine: Machine, wanted: Change): Promis
   if (differences.length === 0) return machine
   await act.tx.save(changed)
   await act.note(machine.id, 'changed', differences.join('; '))
+  if (machine.instance && machine.group !== changed.group)
+    for (const pool of [machine.group, changed.group]) await poolChanged(act, rules, pool, 'nodes')
   return changed
 }
 

@@ -1,9 +1,11 @@
 import { deadlineOf, type StageTimes } from '../core/deadlines.js'
+import { isComing, isMember } from '../core/election.js'
 import { after, type InstanceEvent, type InstanceRecord } from '../core/instance.js'
 import type { Act } from './act.js'
+import { type PoolRules, poolChanged, rolesOf } from './pools.js'
 
 /** What the settings say about the life of instances. */
-export type LifeRules = {
+export type LifeRules = PoolRules & {
   readonly attempts: number // hand-outs of the installer, or of the wipe
   readonly deadlines: StageTimes // seconds
   readonly started: Date // when the daemon did
@@ -15,7 +17,10 @@ export type Move = {
   readonly change?: Partial<InstanceRecord>
 }
 
-/** Moves an instance by its table, and saves it; undefined when the table refuses. Every change of phase is an event. */
+/**
+ * Moves an instance by its table, and saves it; undefined when the table refuses. Every change of phase is an event, and
+ * its pool hears of it.
+ */
 export async function move(
   act: Act,
   rules: LifeRules,
@@ -38,17 +43,37 @@ export async function move(
       data,
     )
   }
+  const changed = changeOf(instance, moved)
+  if (changed) await poolChanged(act, rules, instance.group, changed)
   return moved
+}
+
+function changeOf(before: InstanceRecord, after: InstanceRecord): 'nodes' | 'hopes' | undefined {
+  if (isMember(before) !== isMember(after)) return 'nodes'
+  return isComing(before) && !isComing(after) ? 'hopes' : undefined
 }
 
 /** What an instance carries into a phase; the progress of the one before is gone, unless it ended there. */
 function beginning(instance: InstanceRecord, at: Date, { deadlines }: LifeRules): InstanceRecord {
-  const { deadline: _, percent: __, nextTry: ___, note, ...rest } = instance
+  const { deadline: _, percent: __, nextTry: ___, convergeAt: ____, note, ...rest } = instance
   const kept = { ...rest, ...(note !== undefined && instance.phase === 'failed' && { note }) }
   const { installer, deadlines: own } = instance.snapshot
   const deadline = deadlineOf(instance.phase, at, { installer, settings: deadlines, profile: own })
   const wakes = instance.phase === 'reserved' && { nextTry: at }
-  return { ...kept, tries: 0, since: at, ...wakes, ...(deadline === undefined ? {} : { deadline }) }
+  const fresh = { ...kept, tries: 0, since: at, ...wakes, ...(deadline === undefined ? {} : { deadline }) }
+  return instance.phase === 'converging' ? { ...fresh, convergeAt: at, misses: 0, stepTries: 0 } : fresh
+}
+
+/** The system is up and is to be made a node; without roles there is nothing to make, and it runs. */
+export async function makeNode(
+  act: Act,
+  rules: LifeRules,
+  instance: InstanceRecord,
+  how: Move & { readonly event: 'phoned-home' | 'converge' },
+): Promise<InstanceRecord | undefined> {
+  const moved = await move(act, rules, instance, how)
+  if (moved?.phase !== 'converging' || rolesOf(moved, rules).length > 0) return moved
+  return move(act, rules, moved, { event: 'converged', why: 'it has no roles' })
 }
 
 /** A word on an instance that stays where it is. */

@@ -1,3 +1,4 @@
+import { isMember } from '../core/election.js'
 import type { InstanceRecord } from '../core/instance.js'
 import type { InstanceView } from '../core/instanceView.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
@@ -29,10 +30,13 @@ export async function reboot(
 ): Promise<InstanceView[] | Refusal> {
   const found = await chosenOf(store, chosen)
   if (isRefusal(found)) return found
-  const running = chosen.instances ? found : found.filter(({ phase }) => phase === 'running')
-  const other = running.find(instance => instance.phase !== 'running' || !nodeOf(instance))
+  const running = chosen.instances ? found : found.filter(isMember)
+  const other = running.find(instance => !isMember(instance) || !nodeOf(instance))
   if (other)
-    return refuse('conflict', `${other.id} (${other.name}) is ${other.phase}: only running ones are rebooted`)
+    return refuse(
+      'conflict',
+      `${other.id} (${other.name}) is ${other.phase}: only nodes that are up are rebooted`,
+    )
   const kept = await protectedOf(store, running)
   if (kept) return kept
   const faults = await Promise.all(running.map(instance => rebootOne(instance, rebootNode)))

@@ -3,11 +3,26 @@ import type { Installer } from './profile.js'
 
 const MIN = 60
 
+/** However it was installed. It does not run out while the node waits for others. */
+const CONVERGING = { converging: 30 * MIN }
+
 /** Seconds that each stage may take. The machine may be off while `reserved`; somebody has to switch it on. */
 export const DEADLINES: Record<Installer, Record<Stage, number>> = {
-  image: { reserved: 30 * MIN, starting: 5 * MIN, installing: 20 * MIN, installed: 15 * MIN },
-  preseed: { reserved: 30 * MIN, starting: 15 * MIN, installing: 90 * MIN, installed: 20 * MIN },
-  kickstart: { reserved: 30 * MIN, starting: 15 * MIN, installing: 90 * MIN, installed: 20 * MIN },
+  image: { reserved: 30 * MIN, starting: 5 * MIN, installing: 20 * MIN, installed: 15 * MIN, ...CONVERGING },
+  preseed: {
+    reserved: 30 * MIN,
+    starting: 15 * MIN,
+    installing: 90 * MIN,
+    installed: 20 * MIN,
+    ...CONVERGING,
+  },
+  kickstart: {
+    reserved: 30 * MIN,
+    starting: 15 * MIN,
+    installing: 90 * MIN,
+    installed: 20 * MIN,
+    ...CONVERGING,
+  },
 }
 
 /** After this the owner is told that the machine does not come back; it is waited for all the same. */

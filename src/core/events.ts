@@ -11,6 +11,8 @@ export const EVENT_KINDS = [
   'held', // reserved for somebody, or given back
   'instance', // its instance came into another phase, or why it does not
   'join', // a join rule took it, or could not
+  'step', // something was done on a node, or failed there
+  'pool', // what its pool waits for, or whom it elected
   'order',
   'order-done',
   'wake', // it was asked to switch itself on, by a magic packet

@@ -11,14 +11,15 @@ export const PHASES = [
   'starting', // its machine was given the installer
   'installing', // the installer asked to begin, and may write to the disk
   'installed', // the disk is written; nothing was heard of the new system yet
-  'running', // the new system phoned home
+  'converging', // the new system phoned home, and is made a node over SSH
+  'running', // it is a node as its roles want it
   'shutting-down', // to be freed as soon as its machine is back in the scout
   'terminated', // the machine is free again
   'failed', // with a reason; nothing happens by itself any more
 ] as const
 export type Phase = (typeof PHASES)[number]
 
-/** What EC2's commands call it. The first four phases are the stages of `pending`. */
+/** What EC2's commands call it. The phases before `running` are the stages of `pending`. */
 export const INSTANCE_STATES = ['pending', 'running', 'shutting-down', 'terminated', 'failed'] as const
 export type InstanceState = (typeof INSTANCE_STATES)[number]
 
@@ -27,13 +28,20 @@ export const STATE_OF: Record<Phase, InstanceState> = {
   starting: 'pending',
   installing: 'pending',
   installed: 'pending',
+  converging: 'pending',
   running: 'running',
   'shutting-down': 'shutting-down',
   terminated: 'terminated',
   failed: 'failed',
 }
 
-export const STAGES = ['reserved', 'starting', 'installing', 'installed'] as const satisfies readonly Phase[]
+export const STAGES = [
+  'reserved',
+  'starting',
+  'installing',
+  'installed',
+  'converging',
+] as const satisfies readonly Phase[]
 export type Stage = (typeof STAGES)[number]
 
 export const INSTANCE_EVENTS = [
@@ -42,10 +50,13 @@ export const INSTANCE_EVENTS = [
   'install-ended', // the disk is written
   'install-failed', // the installer gave up, or was started too often
   'phoned-home', // the new system told its address and host keys
+  'converged', // nothing is left to do on the node, and it passed its health check
+  'converge-failed', // a step or the health check failed too often, or the node is another one
   'overdue', // the stage's deadline passed
   'terminate', // the owner gives it back
   'freed', // its machine is back in the scout, wiped if that was asked for
   'retry', // the owner starts the install again
+  'converge', // the owner has the node looked at again
 ] as const
 export type InstanceEvent = (typeof INSTANCE_EVENTS)[number]
 
@@ -67,20 +78,33 @@ export const NEXT: Record<Phase, Partial<Record<InstanceEvent, Phase>>> = {
     'install-started': 'installing',
     'install-ended': 'installed',
     'install-failed': 'failed',
-    'phoned-home': 'running', // the message of the end was lost, the system itself is proof
+    'phoned-home': 'converging', // the message of the end was lost, the system itself is proof
     overdue: 'failed',
     terminate: 'shutting-down',
   },
   installed: {
     'install-ended': 'installed',
-    'phoned-home': 'running',
+    'phoned-home': 'converging',
     overdue: 'failed',
     terminate: 'shutting-down',
   },
-  running: { 'phoned-home': 'running', terminate: 'shutting-down' },
+  converging: {
+    'phoned-home': 'converging',
+    converged: 'running',
+    'converge-failed': 'failed',
+    overdue: 'failed',
+    terminate: 'shutting-down',
+    converge: 'converging',
+  },
+  running: {
+    'phoned-home': 'running',
+    converged: 'running',
+    terminate: 'shutting-down',
+    converge: 'running', // in place: what fails then is told, and the node runs on
+  },
   'shutting-down': { terminate: 'shutting-down', freed: 'terminated' },
   terminated: {},
-  failed: { retry: 'reserved', terminate: 'shutting-down' },
+  failed: { terminate: 'shutting-down', retry: 'reserved', converge: 'converging' },
 }
 
 /** The phase after an event; undefined when the event is refused in this phase. */
@@ -89,6 +113,9 @@ export const after = (phase: Phase, event: InstanceEvent): Phase | undefined => 
 /** How much of the disk is overwritten before the machine is free: nothing, what makes it bootable, or all of it. */
 export const WIPES = ['none', 'quick', 'full'] as const
 export type Wipe = (typeof WIPES)[number]
+
+export const POOL_ROLES = ['master', 'worker'] as const
+export type PoolRole = (typeof POOL_ROLES)[number]
 
 export type Tags = Readonly<Record<string, string>>
 
@@ -105,8 +132,8 @@ export type Instance = {
   readonly launched: Date
   readonly attempts: number // how often the installer was handed out since it was launched or retried
   readonly percent?: number // of the install, 0 to 100
-  readonly note?: string // what the installer does now
-  readonly reason?: string // why it failed, or why it does not come down
+  readonly note?: string // what the installer does now, or what is done on the node
+  readonly reason?: string // why it failed, does not come down, or runs impaired
   readonly disk: string // what is written: /dev/disk/by-id/…, or /dev/NAME where the disk has no such path
   readonly installedAt?: Date
   readonly address?: string // as the node told it
@@ -114,6 +141,7 @@ export type Instance = {
   readonly hostKeys?: readonly string[] // lines as in ssh_host_*_key.pub without the comment; pinned
   readonly wipe: Wipe // when it is terminated
   readonly powerOff: boolean // when it is freed
+  readonly role?: PoolRole // once its pool has elected
   readonly tags: Tags
 }
 
@@ -125,6 +153,10 @@ export type InstanceRecord = Instance & {
   readonly touched: boolean // the installer had permission to write to the disk
   readonly tries: number // reboots over SSH, to get the machine back into the scout; while reserved, magic packets
   readonly nextTry?: Date
+  readonly convergeAt?: Date // when the node is to be looked at again
+  readonly turning: boolean // it is looked at now, or was when the daemon was killed
+  readonly misses: number // looks in a row that came to nothing: it cannot be reached
+  readonly stepTries: number // of the step that was run last, since the node was last as wanted
 }
 
 export type Reservation = {
@@ -157,6 +189,7 @@ const BOOTS: Record<Exclude<Phase, 'failed' | 'terminated'>, InstanceBoot> = {
   starting: 'installer',
   installing: 'installer',
   installed: 'disk',
+  converging: 'disk',
   running: 'disk',
   'shutting-down': 'scout',
 }

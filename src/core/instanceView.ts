@@ -5,7 +5,7 @@ import type { Installer } from './profile.js'
 /** An instance as the API sends it: times as ISO 8601. */
 export type InstanceView = Omit<Instance, 'phase' | 'since' | 'deadline' | 'launched' | 'installedAt'> & {
   readonly state: InstanceState
-  readonly stage?: Stage // while pending
+  readonly stage?: Stage // while pending; `reason` of one that is running says why it is impaired
   readonly system: string // its machine's name
   readonly group: string // its machine's group
   readonly touched: boolean // its installer had permission to write to the disk, which was not wiped since

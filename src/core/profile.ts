@@ -1,3 +1,5 @@
+import type { Stage } from './instance.js'
+
 /** How a profile gets onto a disk: an image that the scout writes, Debian's installer, or Rocky's. */
 export const INSTALLERS = ['image', 'preseed', 'kickstart'] as const
 export type Installer = (typeof INSTALLERS)[number]
@@ -47,7 +49,8 @@ export type Profile = {
   readonly partitioning: { readonly layout: Layout; readonly swap: number /* bytes; 0: none */ }
   readonly lateCommands: readonly string[] // shell, as root in the installed system, before its first boot
   readonly boot: 'reboot' | 'kexec' // how an image is started
-  readonly deadlines: Partial<Readonly<Record<'reserved' | 'starting' | 'installing' | 'installed', number>>> // seconds
+  readonly deadlines: { readonly [S in Stage]?: number } // seconds
+  readonly roles?: readonly string[] // what its nodes get; absent: what the settings say
 }
 
 /** Release names of Debian, by number. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { DEFAULT_DISK_RULE } from './diskChoice.js'
 import { INSTALLERS, LAYOUTS, type Profile } from './profile.js'
 import { parseDuration, parseSize } from './quantity.js'
+import { ROLE_NAME } from './role.js'
 import { listOf, mapOf, matching, oneOf, truth } from './schema.js'
 
 /**
@@ -93,6 +94,7 @@ const deadlinesSchema = mapOf({
   starting: duration.exactOptional(),
   installing: duration.exactOptional(),
   installed: duration.exactOptional(),
+  converging: duration.exactOptional(),
 })
 
 const fields = mapOf({
@@ -126,6 +128,7 @@ const fields = mapOf({
   lateCommands: listOf(shell).default([]),
   boot: oneOf(['reboot', 'kexec']).default('reboot'),
   deadlines: deadlinesSchema.prefault({}),
+  roles: listOf(matching(ROLE_NAME, 'the name of a role such as base')).exactOptional(),
 })
 
 /** What each distribution can be installed by, and the template that does it unless another is named. */

@@ -77,6 +77,9 @@ export type RoleFile = {
   readonly after: string // shell, run when the file was changed; empty: nothing
 }
 
+/** What a role may be called: its folder's name. */
+export const ROLE_NAME = /^[a-z][a-z0-9-]{0,31}$/
+
 /** A role with the folder's templates turned into functions. All are pure; they throw a template's complaint. */
 export type Role = {
   readonly name: string

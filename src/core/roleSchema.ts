@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from './quantity.js'
+import { ROLE_NAME } from './role.js'
 import { listOf, mapOf, matching } from './schema.js'
 
 /** A role as its role.yaml has it: texts are templates, and not judged before they are compiled. */
@@ -14,7 +15,7 @@ const whole = (min: number, max: number) => {
 const text = z.string({ error: 'must be text' }).max(65_536, { error: 'must be shorter' })
 const line = matching(/^[^\p{Cc}\u2028\u2029]{1,300}$/u, 'one line of text')
 const expression = matching(/^[^\p{Cc}\u2028\u2029]{1,1000}$/u, 'an expression such as facts.swap == ""')
-const roleName = matching(/^[a-z][a-z0-9-]{0,31}$/, 'lower-case letters, digits and hyphens, as in podman')
+const roleName = matching(ROLE_NAME, 'lower-case letters, digits and hyphens, as in podman')
 const factName = matching(/^[a-z][a-z0-9_]{0,31}$/, 'lower-case letters, digits and _, as in time_zone')
 const stepName = matching(/^[a-z][a-z0-9-]{0,31}$/, 'lower-case letters, digits and hyphens')
 const packageName = matching(/^[A-Za-z0-9][A-Za-z0-9+._-]{0,99}$/, 'the name of a package')

@@ -154,6 +154,46 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID`,
     ],
   },
+  {
+    name: 'what is done on nodes, what they publish, pools',
+    statements: [
+      'ALTER TABLE machines ADD COLUMN rests INTEGER NOT NULL DEFAULT 0', // 1: no join rule takes it
+      'ALTER TABLE instances ADD COLUMN converge_at INTEGER',
+      'ALTER TABLE instances ADD COLUMN turning INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE instances ADD COLUMN misses INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE instances ADD COLUMN step_tries INTEGER NOT NULL DEFAULT 0',
+      'CREATE INDEX instances_converge_at ON instances (converge_at) WHERE converge_at IS NOT NULL',
+      'CREATE INDEX instances_turning ON instances (id) WHERE turning = 1',
+      // One row for each time that a step was begun on a node.
+      `CREATE TABLE node_steps (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        instance TEXT NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+        step TEXT NOT NULL, -- ROLE/STEP
+        reason TEXT NOT NULL,
+        digest TEXT NOT NULL, -- SHA-256 of its script: whether the same was tried again
+        state TEXT NOT NULL, -- running, done, failed, interrupted
+        started INTEGER NOT NULL,
+        ended INTEGER,
+        tries INTEGER NOT NULL, -- this one included
+        output TEXT NOT NULL -- the last of it, without secrets
+      ) STRICT`,
+      'CREATE INDEX node_steps_instance ON node_steps (instance, id)',
+      // Facts of a node that the others of its pool see.
+      `CREATE TABLE node_values (
+        instance TEXT NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (instance, name)
+      ) STRICT, WITHOUT ROWID`,
+      // Of groups. The master's instance may be pruned before another one is elected, so that it is no reference.
+      `CREATE TABLE pools (
+        name TEXT PRIMARY KEY,
+        min_nodes INTEGER NOT NULL,
+        master TEXT,
+        waiting TEXT -- what it waits for before it elects
+      ) STRICT, WITHOUT ROWID`,
+    ],
+  },
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Refuses a database that a newer muster made. */

@@ -8,29 +8,32 @@ import { migrate } from './migrations.js'
 import { type Durability, openDatabase } from './sqlite.js'
 import type { InstanceReads } from './storeInstanceReads.js'
 import type { InstanceWrites } from './storeInstanceWrites.js'
+import type { NodeReads, NodeWrites } from './storeNodes.js'
 import { reads } from './storeReads.js'
 import { writes } from './storeWrites.js'
 
 /** The questions that the database answers. Each sees what was committed before it was asked. */
-export type Reads = InstanceReads & {
-  /** All machines by name, without facts, in one query. */
-  list(): Promise<Machine[]>
-  count(): Promise<number>
-  /** By id, former id or name; with facts. */
-  find(idOrName: string): Promise<Machine | undefined>
-  /** By id or former id, without facts. */
-  brief(id: MachineId): Promise<Machine | undefined>
-  /** Those that share at least one identity key; best first, at most 64, without facts. */
-  sharing(keys: readonly string[]): Promise<Machine[]>
-  byToken(hash: string): Promise<Machine | undefined>
-  events(query: { after?: number; limit: number; machine?: MachineId }): Promise<Event[]>
-  /** The oldest order that is not done. */
-  openOrder(machine: MachineId, kind?: GivenOrder): Promise<(Order & { kind: GivenOrder }) | undefined>
-}
+export type Reads = InstanceReads &
+  NodeReads & {
+    /** All machines by name, without facts, in one query. */
+    list(): Promise<Machine[]>
+    count(): Promise<number>
+    /** By id, former id or name; with facts. */
+    find(idOrName: string): Promise<Machine | undefined>
+    /** By id or former id, without facts. */
+    brief(id: MachineId): Promise<Machine | undefined>
+    /** Those that share at least one identity key; best first, at most 64, without facts. */
+    sharing(keys: readonly string[]): Promise<Machine[]>
+    byToken(hash: string): Promise<Machine | undefined>
+    events(query: { after?: number; limit: number; machine?: MachineId }): Promise<Event[]>
+    /** The oldest order that is not done. */
+    openOrder(machine: MachineId, kind?: GivenOrder): Promise<(Order & { kind: GivenOrder }) | undefined>
+  }
 
 /** What a transaction can do. */
 export type Writes = Reads &
-  InstanceWrites & {
+  InstanceWrites &
+  NodeWrites & {
     insert(machine: Machine): Promise<void>
     /** Everything but the facts and the token; the identity keys follow the machine. */
     save(machine: Machine): Promise<void>

@@ -40,10 +40,12 @@ export type InstanceReads = {
   liveInstance(machine: MachineId): Promise<InstanceRecord | undefined>
   /** Those that are not terminated, and those that were since `endedAfter`; oldest first. */
   instances(query: { user?: string; endedAfter?: Date }): Promise<InstanceRecord[]>
+  /** Those on machines of a group that are not terminated. */
+  instancesIn(group: string): Promise<InstanceRecord[]>
   instancesOf(reservation: ReservationId): Promise<InstanceRecord[]>
-  /** Whose deadline or next try has come. */
+  /** Whose deadline, next try or next look has come. */
   dueInstances(at: Date): Promise<InstanceRecord[]>
-  /** The earliest deadline or next try of all. */
+  /** The earliest deadline, next try or next look of all. */
   nextDue(): Promise<Date | undefined>
   /** How many that are not terminated carry each value of a tag. */
   liveByTag(key: string): Promise<ReadonlyMap<string, number>>
@@ -97,18 +99,21 @@ export function instanceReads(query: Query): InstanceReads {
         user ?? null,
       ),
 
+    instancesIn: group => instances(`WHERE m.group_name = ? AND i.phase <> 'terminated' ${ORDER}`, group),
+
     instancesOf: reservation => instances(`WHERE i.reservation = ? ${ORDER}`, reservation),
 
     dueInstances: at =>
       instances(
-        `WHERE (i.deadline <= ?1 OR i.next_try <= ?1) AND i.phase <> 'terminated' ${ORDER}`,
+        `WHERE (i.deadline <= ?1 OR i.next_try <= ?1 OR (i.converge_at <= ?1 AND i.turning = 0)) AND i.phase <> 'terminated' ${ORDER}`,
         at.getTime(),
       ),
 
     nextDue: async () => {
       const [row] = await query.all<{ due: number | null }>(
         `SELECT min(due) AS due FROM (SELECT min(deadline) AS due FROM instances WHERE deadline IS NOT NULL
-           UNION ALL SELECT min(next_try) FROM instances WHERE next_try IS NOT NULL)`,
+           UNION ALL SELECT min(next_try) FROM instances WHERE next_try IS NOT NULL
+           UNION ALL SELECT min(converge_at) FROM instances WHERE converge_at IS NOT NULL AND turning = 0)`,
       )
       return row?.due == null ? undefined : new Date(row.due)
     },

@@ -4,6 +4,7 @@ import type {
   InstanceId,
   InstanceRecord,
   Phase,
+  PoolRole,
   Reservation,
   ReservationId,
   Tags,
@@ -43,15 +44,24 @@ export type InstanceRow = {
   power_off: number
   tries: number
   next_try: number | null
+  converge_at: number | null
+  turning: number
+  misses: number
+  step_tries: number
+  role: PoolRole | null
   tags: string // JSON
 }
 
 export const INSTANCE_COLUMNS = `i.id, i.reservation, i.machine, m.name AS system, m.group_name, i.name, i.user_name,
   i.profile, i.snapshot, i.phase, i.since, i.deadline, i.launched, i.attempts, i.percent, i.note, i.reason, i.disk,
   i.touched, i.installed_at, i.address, i.host_name, i.host_keys, i.wipe, i.power_off, i.tries, i.next_try,
+  i.converge_at, i.turning, i.misses, i.step_tries,
+  CASE WHEN i.phase NOT IN ('converging', 'running') OR p.master IS NULL THEN NULL
+    WHEN p.master = i.id THEN 'master' ELSE 'worker' END AS role,
   (SELECT json_group_object(key, value) FROM tags WHERE resource = i.id) AS tags`
 
-export const INSTANCE_TABLES = 'instances i JOIN machines m ON m.id = i.machine'
+export const INSTANCE_TABLES =
+  'instances i JOIN machines m ON m.id = i.machine LEFT JOIN pools p ON p.name = m.group_name'
 
 const date = (time: number | null) => (time === null ? null : new Date(time))
 
@@ -74,6 +84,9 @@ export const toInstance = (row: InstanceRow): InstanceRecord => ({
   wipe: row.wipe,
   powerOff: row.power_off === 1,
   tries: row.tries,
+  turning: row.turning === 1,
+  misses: row.misses,
+  stepTries: row.step_tries,
   tags: JSON.parse(row.tags) as Tags,
   ...defined<InstanceRecord>({
     deadline: date(row.deadline),
@@ -85,6 +98,8 @@ export const toInstance = (row: InstanceRow): InstanceRecord => ({
     hostName: row.host_name,
     hostKeys: row.host_keys === null ? null : (JSON.parse(row.host_keys) as string[]),
     nextTry: date(row.next_try),
+    convergeAt: date(row.converge_at),
+    role: row.role,
   }),
 })
 

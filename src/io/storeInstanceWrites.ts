@@ -61,6 +61,10 @@ const SAVED = {
   power_off: i => Number(i.powerOff),
   tries: i => i.tries,
   next_try: i => i.nextTry?.getTime() ?? null,
+  converge_at: i => i.convergeAt?.getTime() ?? null,
+  turning: i => Number(i.turning),
+  misses: i => i.misses,
+  step_tries: i => i.stepTries,
 } satisfies Record<string, (instance: InstanceRecord) => Value>
 
 const COLUMNS = Object.keys(SAVED)

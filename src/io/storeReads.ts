@@ -2,6 +2,7 @@ import type { GivenOrder } from '../core/order.js'
 import type { Query } from './sqlite.js'
 import type { Reads } from './store.js'
 import { instanceReads } from './storeInstanceReads.js'
+import { nodeReads } from './storeNodes.js'
 import {
   type EventRow,
   MACHINE_COLUMNS,
@@ -25,6 +26,7 @@ export function reads(query: Query): Reads {
 
   return {
     ...instanceReads(query),
+    ...nodeReads(query),
 
     list: () => machines('ORDER BY m.name'),
 

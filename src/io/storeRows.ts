@@ -38,6 +38,7 @@ export type MachineRow = {
   last_seen: number
   macs: string // JSON
   profile: string | null
+  rests: number
   tags: string // JSON
   reservation: ReservationId | null
   reserved_for: string | null
@@ -52,7 +53,7 @@ export const MACHINE_COLUMNS = `m.id, m.name, m.group_name, m.state, m.local_boo
   m.first_seen, m.last_seen,
   (SELECT json_group_array(substr(key, 5)) FROM
     (SELECT key FROM machine_keys WHERE machine = m.id AND key GLOB 'mac:*' ORDER BY position)) AS macs,
-  m.profile, (SELECT json_group_object(key, value) FROM tags WHERE resource = m.id) AS tags,
+  m.profile, m.rests, (SELECT json_group_object(key, value) FROM tags WHERE resource = m.id) AS tags,
   h.reservation, r.user_name AS reserved_for, i.id AS instance, i.phase, i.installed_at`
 
 /** Whom each is held by, and its instance that lives: at most one of each, by the indices. */
@@ -81,6 +82,7 @@ export const toMachine = (row: MachineRow): Machine => ({
     memory: row.memory,
     disks: row.disks === null ? null : (JSON.parse(row.disks) as DiskSize[]),
     profile: row.profile,
+    rests: row.rests === 1 ? true : null,
     tags: row.tags === '{}' ? null : (JSON.parse(row.tags) as Tags),
     hold: holdOf(row),
     instance: occupantOf(row),

@@ -4,6 +4,7 @@ import type { GivenOrder } from '../core/order.js'
 import type { Query, Value } from './sqlite.js'
 import type { Writes } from './store.js'
 import { instanceWrites } from './storeInstanceWrites.js'
+import { nodeWrites } from './storeNodes.js'
 import { reads } from './storeReads.js'
 
 const SAVED = {
@@ -24,6 +25,7 @@ const SAVED = {
   memory: m => m.memory ?? null,
   disks: m => (m.disks ? JSON.stringify(m.disks) : null),
   profile: m => m.profile ?? null,
+  rests: m => Number(m.rests ?? false),
   first_seen: m => m.firstSeen.getTime(),
   last_seen: m => m.lastSeen.getTime(),
 } satisfies Record<string, (machine: Machine) => Value>
@@ -53,6 +55,7 @@ export function writes(query: Query): Writes {
   return {
     ...reads(query),
     ...instanceWrites(query),
+    ...nodeWrites(query),
 
     insert: async machine => {
       await query.run(INSERT, ...valuesOf(machine), machine.id)

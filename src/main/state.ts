@@ -97,6 +97,8 @@ const rulesOf = (c: Config, started: Date): LifeRules => ({
     starting: c.deadlineStarting,
     installing: c.deadlineInstalling,
     installed: c.deadlineInstalled,
+    converging: c.deadlineConverging,
   },
+  roles: c.roles,
   started,
 })

@@ -50,7 +50,7 @@ export async function inventoryIn(
   const pass = (seconds: number) => {
     time += seconds * 1000
   }
-  const rules = { attempts: 3, deadlines: {}, started: at }
+  const rules = { attempts: 3, deadlines: {}, started: at, roles: [] as string[] }
   const commits = createCommits({ store, log: quiet, now, random: repeatable(seed), eventsKept })
   const isProfile = async (name: string) => name === 'debian-12-image'
   const woken: string[][] = []

@@ -72,8 +72,8 @@ t.test('from the scout to running and back', async t => {
   t.same(
     told.flatMap(({ data }) => (data?.from ? `${data.from} ${data.to}` : [])),
     [
-      ...['reserved starting', 'starting installing', 'installing installed', 'installed running'],
-      ...['running shutting-down', 'shutting-down terminated'],
+      ...['reserved starting', 'starting installing', 'installing installed', 'installed converging'],
+      ...['converging running', 'running shutting-down', 'shutting-down terminated'],
     ],
   )
   for (const { text, data } of told) t.ok(data?.instance === instance.id && text.includes(instance.id), text)
@@ -98,6 +98,7 @@ t.test('every phase outlives the daemon', async t => {
         starting: async () => granted(await d.jobs.report(led.token, { stage: 'started' }, peer)),
         installing: async () => granted(await d.jobs.report(led.token, { stage: 'installed' }, peer)),
         installed: async () => granted(await d.jobs.phoneHome(led.phoneToken, d.home, peer)),
+        converging: async () => t.match(await d.netboot(M1), { target: 'disk' }),
         running: async () => t.match(await d.netboot(M1), { target: 'disk' }),
         'shutting-down': async () => t.match(await d.poll(await d.scout(M1)), { kind: 'wipe' }),
         terminated: async () => t.equal((await d.run()).length, 1, 'the machine is free'),

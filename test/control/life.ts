@@ -113,6 +113,7 @@ export async function daemonIn(t: Test, options: Options = {}) {
     const [instance] = await run()
     if (!instance) throw new Error('no instance')
     const led = { id: instance.id, token: '', phoneToken: '', scoutToken }
+    if (phase === 'converging') rules.roles.push('base')
     const steps: [Phase, () => Promise<unknown>][] = [
       ['reserved', async () => undefined],
       ['starting', async () => (led.token = await orderToken(scoutToken))],
@@ -125,7 +126,7 @@ export async function daemonIn(t: Test, options: Options = {}) {
         },
       ],
       [
-        'running',
+        phase === 'converging' ? phase : 'running',
         async () => {
           await netboot(own)
           granted(await jobs.phoneHome(led.phoneToken, home, peerOf(own)))

@@ -352,7 +352,10 @@ t.test('reboot', async t => {
   granted(await d.inventory.apply('node-000101', 'unprotect'))
   t.same(d.rebooted, [addressOf(M1)], 'nobody asked the protected one')
   granted(await d.instances.terminate({ instances: [id] }))
-  t.match(await d.instances.reboot({ instances: [id] }), { refused: 'conflict', why: /only running ones/ })
+  t.match(await d.instances.reboot({ instances: [id] }), {
+    refused: 'conflict',
+    why: /only nodes that are up/,
+  })
   await d.close()
 
   const far = await daemonIn(t, {

@@ -13,15 +13,25 @@ import { AT } from '../control/example.js'
 
 /** Written out by hand, so that a slip in the table is seen. `-` is refused. The order is that of INSTANCE_EVENTS. */
 const WANTED: Record<Phase, string> = {
-  //                given    started    ended     failed phoned  overdue terminate     freed      retry
-  reserved: '       starting -          -         -      -       failed  shutting-down -          -',
-  starting: '       starting installing -         failed -       failed  shutting-down -          -',
-  installing: '     starting installing installed failed running failed  shutting-down -          -',
-  installed: '      -        -          installed -      running failed  shutting-down -          -',
-  running: '        -        -          -         -      running -       shutting-down -          -',
-  'shutting-down': '-        -          -         -      -       -       shutting-down terminated -',
-  terminated: '     -        -          -         -      -       -       -             -          -',
-  failed: '         -        -          -         -      -       -       shutting-down -          reserved',
+  //                given    started    ended     failed phoned     converged c-failed overdue terminate     freed      retry    converge
+  reserved:
+    '       starting -          -         -      -          -         -        failed  shutting-down -          -        -',
+  starting:
+    '       starting installing -         failed -          -         -        failed  shutting-down -          -        -',
+  installing:
+    '     starting installing installed failed converging -         -        failed  shutting-down -          -        -',
+  installed:
+    '      -        -          installed -      converging -         -        failed  shutting-down -          -        -',
+  converging:
+    '     -        -          -         -      converging running   failed   failed  shutting-down -          -        converging',
+  running:
+    '        -        -          -         -      running    running   -        -       shutting-down -          -        running',
+  'shutting-down':
+    '-        -          -         -      -          -         -        -       shutting-down terminated -        -',
+  terminated:
+    '     -        -          -         -      -          -         -        -       -             -          -        -',
+  failed:
+    '         -        -          -         -      -          -         -        -       shutting-down -          reserved converging',
 }
 
 for (const phase of PHASES) {
@@ -37,6 +47,7 @@ for (const [phase, installedAt, want] of [
   ['starting', undefined, 'installer'],
   ['installing', undefined, 'installer'],
   ['installed', AT, 'disk'],
+  ['converging', AT, 'disk'],
   ['running', AT, 'disk'],
   ['running', undefined, 'disk'],
   ['shutting-down', AT, 'scout'],
@@ -79,7 +90,7 @@ for (const [name, from, events, never] of [
   ],
   [
     'what was installed, or failed, or is given back, is not installed again without the owner',
-    ['installed', 'running', 'failed', 'shutting-down', 'terminated'],
+    ['installed', 'converging', 'running', 'failed', 'shutting-down', 'terminated'],
     but('retry'),
     ['reserved', 'starting', 'installing'],
   ],

@@ -23,7 +23,7 @@ const commits = createCommits({ store, log: quiet, now, random: randomBytes, eve
 const file = { name: PROFILE.name, file: 'x.yaml', profile: PROFILE }
 const instances = createInstances({
   ...{ store, commits, now },
-  rules: { attempts: 3, deadlines: {}, started: now() },
+  rules: { attempts: 3, deadlines: {}, started: now(), roles: [] },
   profiles: { list: async () => [file], find: async () => file },
   media: { current: async () => ({}) as Medium },
   ownerKeys: async () => ['ssh-ed25519 AAAA owner'],

@@ -34,7 +34,7 @@ async function start(t: Test) {
   const store = await openStore(stateDir, log)
   const now = () => new Date()
   const commits = createCommits({ store, log, now, random: randomBytes, eventsKept: 1000 })
-  const rules = { attempts: 3, deadlines: {}, started: now() }
+  const rules = { attempts: 3, deadlines: {}, started: now(), roles: [] }
   const inventory = createInventory({
     ...{ store, commits, rules, log, now },
     ...{ isProfile: async () => true, wake: async () => {}, asked: () => {} },
