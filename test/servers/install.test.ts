@@ -68,7 +68,7 @@ t.test('a whole install; the second fetch of the answers is refused', async t =>
   t.match((await report('stage=installed', FORM)).body, { phase: 'installed' })
   const home = { hostName: 'oak-1', hostKeys: [HOST_KEY] }
   const up = await ask(`${boot}/install/v1/${PHONE_TOKEN}/phone-home`, { body: home })
-  t.match(up.body, { phase: 'running', state: 'running' })
+  t.match(up.body, { phase: 'converging', state: 'pending' })
   t.equal((await ask(`${boot}/install/v1/${PHONE_TOKEN}/log`, { body: 'up' })).status, 200)
   t.match(lines.join(''), /"path":"\/install\/v1\/\[secret\]\/report"/)
   t.notMatch(lines.join(''), new RegExp(`${JOB_TOKEN}|${PHONE_TOKEN}`))
