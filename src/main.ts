@@ -2,9 +2,10 @@ import { VERSION } from './config/version.js'
 import type { Config } from './config.js'
 import { createLog, type Log } from './io/log.js'
 import { explain } from './main/explain.js'
-import { openListeners, urlOf } from './main/listeners.js'
+import { openListeners } from './main/listeners.js'
 import { type Closable, createParts } from './main/parts.js'
 import { openState } from './main/state.js'
+import { urlOf } from './main/url.js'
 
 export { probePorts } from './main/probe.js'
 export { explain }

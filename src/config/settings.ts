@@ -15,7 +15,17 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** The parts of the daemon that log under their own name. */
-export const AREAS = ['dhcp', 'tftp', 'http', 'scout', 'install', 'mirror', 'inventory', 'daemon'] as const
+export const AREAS = [
+  'dhcp',
+  'tftp',
+  'http',
+  'scout',
+  'install',
+  'converge',
+  'mirror',
+  'inventory',
+  'daemon',
+] as const
 export type Area = (typeof AREAS)[number]
 
 const text = { takes: 'text', read: (s: string) => s }

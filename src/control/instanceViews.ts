@@ -1,5 +1,6 @@
 import { type InstanceRecord, type Reservation, STAGES, STATE_OF } from '../core/instance.js'
 import type { InstanceView, ReservationView } from '../core/instanceView.js'
+import type { NodeStep, StepView } from '../core/nodeStep.js'
 import type { Reads } from '../io/store.js'
 import type { HeldMachine } from '../io/storeInstanceReads.js'
 
@@ -18,6 +19,12 @@ export function viewOf(instance: InstanceRecord): InstanceView {
     ...(installedAt && { installedAt: installedAt.toISOString() }),
   }
 }
+
+export const stepView = ({ step, reason, state, tries, output, started, ended }: NodeStep): StepView => ({
+  ...{ step, reason, state, tries, output },
+  started: started.toISOString(),
+  ...(ended && { ended: ended.toISOString() }),
+})
 
 export const reservationView = (
   { id, user, at }: Reservation,

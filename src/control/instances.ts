@@ -8,13 +8,17 @@ import type {
   RunRequest,
 } from '../core/instanceView.js'
 import type { Machine } from '../core/machine.js'
+import type { StepView } from '../core/nodeStep.js'
+import type { PoolView } from '../core/pool.js'
 import type { Profile } from '../core/profile.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import { whyNotTheirs } from '../core/tags.js'
 import type { Store } from '../io/store.js'
 import type { Mac } from '../wire/mac.js'
 import type { Commits } from './commits.js'
-import { reservationViews, viewOf } from './instanceViews.js'
+import { convergeAgain } from './convergeAgain.js'
+import { reservationViews, stepView, viewOf } from './instanceViews.js'
+import { poolViews, setMinNodes } from './pools.js'
 import { type RebootNode, reboot } from './rebooting.js'
 import { release, reserve } from './reserving.js'
 import { planRun, type RunParts, run } from './running.js'
@@ -37,6 +41,12 @@ export interface Instances {
   retry(chosen: Chosen): Promise<InstanceView[] | Refusal>
   /** Over SSH, with the pinned host key. */
   reboot(chosen: Chosen): Promise<InstanceView[] | Refusal>
+  /** Has nodes made what their roles want, those that failed on the way included. */
+  converge(chosen: Chosen): Promise<InstanceView[] | Refusal>
+  /** What was done on a node, oldest first. */
+  steps(idOrName: string): Promise<StepView[] | undefined>
+  pools(): Promise<PoolView[]>
+  setMinNodes(pool: string, minNodes: number): Promise<PoolView | Refusal>
   /** Newest last; terminated ones of the last hour included. `filter` as in describe-instances. */
   list(query: { user?: string; filter?: readonly string[] }): Promise<ReservationView[] | Refusal>
   find(idOrName: string): Promise<InstanceView | undefined>
@@ -112,6 +122,15 @@ export function createInstances(options: InstanceOptions): Instances {
     terminate: chosen => commit(act => terminate(act, rules, chosen), 'synced'),
     retry: chosen => commit(act => retry(act, rules, chosen), 'synced'),
     reboot: chosen => reboot(options, chosen),
+    converge: chosen => commit(act => convergeAgain(act, rules, chosen), 'synced'),
+
+    steps: async idOrName => {
+      const instance = await store.findInstance(idOrName)
+      return instance && (await store.nodeSteps(instance.id)).map(stepView)
+    },
+
+    pools: () => poolViews(store, rules),
+    setMinNodes: (pool, minNodes) => commit(act => setMinNodes(act, rules, pool, minNodes), 'synced'),
 
     list: async ({ user, filter = [] }) => {
       const filters = parseFilters(filter, INSTANCE_FIELDS)

@@ -55,13 +55,14 @@ function changeOf(before: InstanceRecord, after: InstanceRecord): 'nodes' | 'hop
 
 /** What an instance carries into a phase; the progress of the one before is gone, unless it ended there. */
 function beginning(instance: InstanceRecord, at: Date, { deadlines }: LifeRules): InstanceRecord {
-  const { deadline: _, percent: __, nextTry: ___, convergeAt: ____, note, ...rest } = instance
+  const { deadline: _, percent: __, nextTry: ___, convergeAt: next, note, ...rest } = instance
   const kept = { ...rest, ...(note !== undefined && instance.phase === 'failed' && { note }) }
   const { installer, deadlines: own } = instance.snapshot
   const deadline = deadlineOf(instance.phase, at, { installer, settings: deadlines, profile: own })
   const wakes = instance.phase === 'reserved' && { nextTry: at }
   const fresh = { ...kept, tries: 0, since: at, ...wakes, ...(deadline === undefined ? {} : { deadline }) }
-  return instance.phase === 'converging' ? { ...fresh, convergeAt: at, misses: 0, stepTries: 0 } : fresh
+  if (instance.phase === 'converging') return { ...fresh, convergeAt: at, misses: 0, stepTries: 0 }
+  return instance.phase === 'running' && next ? { ...fresh, convergeAt: next } : fresh
 }
 
 /** The system is up and is to be made a node; without roles there is nothing to make, and it runs. */
@@ -73,7 +74,8 @@ export async function makeNode(
 ): Promise<InstanceRecord | undefined> {
   const moved = await move(act, rules, instance, how)
   if (moved?.phase !== 'converging' || rolesOf(moved, rules).length > 0) return moved
-  return move(act, rules, moved, { event: 'converged', why: 'it has no roles' })
+  const { convergeAt: _, ...made } = moved
+  return move(act, rules, made, { event: 'converged', why: 'it has no roles' })
 }
 
 /** A word on an instance that stays where it is. */

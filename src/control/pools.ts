@@ -34,9 +34,12 @@ export async function poolChanged(
   if (elected || changed === 'nodes') await lookAgain(act, members)
 }
 
-/** Has nodes looked at as soon as there is time for them. */
+/** Has nodes looked at as soon as there is time for them; those that are tried again after a failure keep their pause. */
 export async function lookAgain(act: Act, nodes: readonly InstanceRecord[]): Promise<void> {
-  for (const node of nodes) await act.tx.saveInstance({ ...node, convergeAt: act.at })
+  for (const node of nodes) {
+    const pauses = node.convergeAt !== undefined && node.misses + node.stepTries > 0
+    if (!pauses) await act.tx.saveInstance({ ...node, convergeAt: act.at })
+  }
 }
 
 async function elect(

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino'
+import { isMember } from '../core/election.js'
 import type { InstanceId, InstanceRecord } from '../core/instance.js'
 import type { Store } from '../io/store.js'
 import type { Wake } from '../io/wakeOnLan.js'
 import { bringBack } from './bringingBack.js'
 import type { Commits } from './commits.js'
+import type { Converger } from './converging.js'
 import { endOverdue } from './overdue.js'
 import type { LifeRules } from './phases.js'
 import type { RebootNode } from './rebooting.js'
@@ -17,15 +19,16 @@ export type ReconcilerOptions = {
   rebootNode: RebootNode
   wake: Wake
   powerOffFreeAfter?: number | undefined // seconds
+  converger: Converger
   now: () => Date
   log: Logger
 }
 
 /** Does what is due for instances. All that it knows is in the database, so it may be ended at any moment. */
 export type Reconciler = {
-  /** Does what is due now; reboots and wake-ups go on after it resolves. */
+  /** Does what is due now; reboots, wake-ups, and what is done on nodes, go on after it resolves. */
   pass(): Promise<void>
-  /** Resolves when neither is under way. */
+  /** Resolves when nothing of that is under way. */
   settled(): Promise<void>
   close(): Promise<void>
 }
@@ -35,7 +38,7 @@ const PRUNE_EVERY_MS = 60 * 60_000
 const MOST_TRIES_AT_ONCE = 8
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { store, commits, rules, rebootNode, wake, powerOffFreeAfter, now, log } = options
+  const { store, commits, rules, rebootNode, wake, converger, powerOffFreeAfter, now, log } = options
   const switchOff =
     powerOffFreeAfter === undefined
       ? async () => {}
@@ -64,22 +67,25 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     await store.transaction(tx => tx.pruneInstances(new Date(at - KEPT_MS)))
   }
 
-  const settled = async () => void (await Promise.all(trying.values()))
+  const settled = async () => void (await Promise.all([...trying.values(), converger.settled()]))
 
   return {
     settled,
     pass: async () => {
       const at = now()
+      await converger.tidy()
       for (const instance of await store.dueInstances(at)) {
-        const { id, deadline, nextTry } = instance
+        const { id, deadline, nextTry, convergeAt } = instance
         if (deadline && deadline <= at) await commits.commit(act => endOverdue(act, rules, id), 'synced')
         if (nextTry && nextTry <= at) startTry(instance)
+        if (convergeAt && convergeAt <= at && isMember(instance)) converger.start(id)
       }
       await switchOff()
       await prune(at.getTime())
     },
     close: async () => {
       closing.abort()
+      await converger.close()
       await settled()
     },
   }

@@ -19,6 +19,7 @@ import { type Listen, listen } from '../servers/http.js'
 import { startTftp } from '../servers/tftp.js'
 import type { Keep } from './parts.js'
 import type { State } from './state.js'
+import { urlOf } from './url.js'
 
 type App = Parameters<typeof listen>[0]
 type Counters = Record<string, () => Record<string, number>>
@@ -44,6 +45,7 @@ export async function openListeners(config: Config, state: State, log: Log, keep
     apiApp({
       ...{ inventory, instances, joining, directory, profileViews, status, token, closing },
       authority: authority.view,
+      plan: state.converger.plan,
       packets: () => packets.pcap(),
       log: log.area('http'),
     }),
@@ -75,8 +77,6 @@ export async function openListeners(config: Config, state: State, log: Log, keep
   })
   counters.dhcp = keep('dhcp', dhcp).counters
 }
-
-export const urlOf = ({ address, httpPort }: Config) => `http://${address}:${httpPort}`
 
 function bootRoutes(config: Config, { inventory, files, jobs, media, mirrors, sshKey }: State, log: Log) {
   const templates = openTemplates()

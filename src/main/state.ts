@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Config } from '../config.js'
 import { type BootFiles, openBootFiles } from '../control/bootFiles.js'
 import { createCommits } from '../control/commits.js'
+import type { Converger } from '../control/converging.js'
 import { createDirectory, type Directory } from '../control/directory.js'
 import { createInstallJobs } from '../control/installJobs.js'
 import { createInstances, type InstallJobs, type Instances } from '../control/instances.js'
@@ -23,6 +24,7 @@ import { openProfiles, type Profiles } from '../io/profiles.js'
 import { openSshKey, type SshKey } from '../io/sshKey.js'
 import { openStore } from '../io/store.js'
 import { wakeOn } from '../io/wakeOnLan.js'
+import { convergerOf } from './converger.js'
 import type { Keep } from './parts.js'
 
 /** What outlives the daemon: everything under the state directory. */
@@ -30,6 +32,7 @@ export type State = {
   inventory: Inventory
   instances: Instances
   joining: Joining
+  converger: Converger
   jobs: InstallJobs
   profiles: Profiles
   files: BootFiles
@@ -75,15 +78,17 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   })
   keep('mirror', mirrors)
   const sshKey = await openSshKey(stateDir)
-  const life = { store, commits, rules, now, rebootNode: rebootNodeBy(sshKey), log: log.area('install') }
+  const authority = await openAuthority(stateDir, now(), randomBytes)
+  const parts = { store, commits, rules, now }
+  const converger = convergerOf(config, { ...parts, sshKey, authority, log: log.area('converge') })
+  const life = { ...parts, converger, rebootNode: rebootNodeBy(sshKey), log: log.area('install') }
   const instances = createInstances({
     ...{ ...life, profiles, media, ownerKeys },
   })
   keep('reconciler', startReconciler({ ...life, wake, powerOffFreeAfter: config.powerOffFreeAfter }))
   return {
-    ...{ inventory, instances, joining, profiles, media, mirrors, sshKey },
-    authority: await openAuthority(stateDir, now(), randomBytes),
-    directory: createDirectory({ store, ownerUser: 'owner' }),
+    ...{ inventory, instances, converger, joining, profiles, media, mirrors, sshKey, authority },
+    directory: createDirectory({ store, ownerUser: config.ownerUser }),
     jobs: createInstallJobs({ commits, rules, log: log.area('install') }),
     files: openBootFiles(stateDir),
     token: await openApiToken(stateDir),

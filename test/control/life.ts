@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { type ConvergeOptions, createConverger } from '../../src/control/converging.js'
 import { createInstallJobs } from '../../src/control/installJobs.js'
 import { createInstances, type Peer } from '../../src/control/instances.js'
 import { createJoining } from '../../src/control/joinQueue.js'
@@ -11,6 +12,7 @@ import type { Profile } from '../../src/core/profile.js'
 import { openJoinRules } from '../../src/io/joinRules.js'
 import type { Medium } from '../../src/io/media.js'
 import type { Mac } from '../../src/wire/mac.js'
+import { AROUND, fakeNode, role } from '../support/fakeNode.js'
 import { PROFILE } from '../support/installJobs.js'
 import { AT, facts, granted, inventoryIn, mac, quiet, report } from './example.js'
 
@@ -34,6 +36,7 @@ type Options = {
   at?: Date
   attempts?: number
   ownerKeys?: readonly string[]
+  nodes?: Partial<ConvergeOptions>
   reboots?: (address: string) => Promise<void>
   powerOffFreeAfter?: number
   plans?: () => Promise<unknown> // while somebody plans a run
@@ -51,7 +54,14 @@ export async function daemonIn(t: Test, options: Options = {}) {
     rebooted.push(address)
     await options.reboots?.(address)
   }
-  const life = { store, commits, rules, now, rebootNode, log: quiet }
+  const converger = createConverger({
+    ...{ store, commits, rules, now, log: quiet, around: async () => AROUND, atOnce: 4 },
+    roles: async () => [role([])],
+    connect: fakeNode().connect,
+    inputOf: async ({ kind }) => Buffer.from(kind),
+    ...options.nodes,
+  })
+  const life = { store, commits, rules, now, rebootNode, converger, log: quiet }
   const profiles = {
     list: async () => PROFILES.map(profile => ({ name: profile.name, file: 'x.yaml', profile })),
     find: async (name: string) => (await profiles.list()).find(file => file.name === name),
@@ -161,7 +171,7 @@ export async function daemonIn(t: Test, options: Options = {}) {
   }
 
   return {
-    ...{ ...base, instances, jobs, joining, rulesFile, reconciler, rules, close },
+    ...{ ...base, instances, jobs, joining, rulesFile, reconciler, converger, rules, close },
     ...{ netboot, scout, poll, orderToken, run, reach, phaseOf, rebooted, home },
   }
 }

@@ -19,7 +19,14 @@ t.test('it wakes by itself', async t => {
         if ((await d.phaseOf(id)) === 'failed') ends.emit('failed')
       })
       const reconciler = startReconciler({
-        ...{ store: d.store, commits: d.commits, rules: d.rules, now: d.now, log: quiet },
+        ...{
+          store: d.store,
+          commits: d.commits,
+          rules: d.rules,
+          now: d.now,
+          converger: d.converger,
+          log: quiet,
+        },
         rebootNode: async () => undefined,
         wake: d.wake,
       })
@@ -38,7 +45,7 @@ t.test('it is closed in the middle of a reboot', async t => {
   const { id } = await d.reach('shutting-down')
   const begun = new EventEmitter()
   const reconciler = startReconciler({
-    ...{ store: d.store, commits: d.commits, rules: d.rules, now: d.now, log: quiet },
+    ...{ store: d.store, commits: d.commits, rules: d.rules, now: d.now, converger: d.converger, log: quiet },
     wake: d.wake,
     rebootNode: async (_, end) => {
       begun.emit('reboot')
@@ -59,7 +66,13 @@ t.test('what cannot be done is logged, and tried again later', async t => {
   const faults = new EventEmitter()
   const log = { ...quiet, error: (...what: unknown[]) => faults.emit('fault', what) }
   const reconciler = startReconciler({
-    ...{ commits: d.commits, rules: d.rules, now: d.now, log: log as unknown as typeof quiet },
+    ...{
+      commits: d.commits,
+      converger: d.converger,
+      rules: d.rules,
+      now: d.now,
+      log: log as unknown as typeof quiet,
+    },
     store: { ...d.store, dueInstances: async () => Promise.reject(new Error('no space left')) },
     rebootNode: async () => undefined,
     wake: d.wake,

@@ -78,9 +78,12 @@ t.test('a retry wakes it, too, and a daemon that was killed does not begin anew'
   d.pass(21)
   await wakeReserved({ commits: d.commits, wake: silent }, id)
   t.match(await told(d), [/^magic packet/, 'not woken: killed'])
-  const { store, commits, rules, now, wake } = d
+  const { store, commits, rules, now, wake, converger } = d
   const rebootNode = async () => undefined
-  const second = createReconciler({ store, commits, rules, now, wake, rebootNode, log: quiet })
+  const second = createReconciler({
+    ...{ store, commits, rules, now, wake, converger },
+    ...{ rebootNode, log: quiet },
+  })
   await second.pass()
   await second.settled()
   t.equal(d.woken.length, 1, 'it was counted before it was sent')

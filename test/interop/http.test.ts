@@ -17,7 +17,7 @@ import { listen } from '../../src/servers/http.js'
 import { pretendAuthority, pretendDirectory } from '../support/directory.js'
 import { FACTS } from '../support/facts.js'
 import { noInstalls, pretendDocuments } from '../support/installJobs.js'
-import { pretendInstances, pretendProfileViews } from '../support/instances.js'
+import { pretendInstances, pretendPlan, pretendProfileViews } from '../support/instances.js'
 import { pretendJoining } from '../support/joining.js'
 
 /** Both services over a real state directory, asked by curl. */
@@ -57,7 +57,7 @@ async function start(t: Test) {
     ...{ scripts, nbp: files.read, scoutFile: files.readScout, now, scoutLog: log },
   })
   const owned = {
-    ...{ instances: pretendInstances().instances, profileViews: pretendProfileViews },
+    ...{ instances: pretendInstances().instances, plan: pretendPlan, profileViews: pretendProfileViews },
     ...{ directory: pretendDirectory, authority: pretendAuthority },
     joining: pretendJoining,
   }

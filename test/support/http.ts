@@ -11,7 +11,7 @@ import type { Bytes } from '../../src/servers/sendBytes.js'
 import type { Mac } from '../../src/wire/mac.js'
 import { pretendAuthority, pretendDirectory } from './directory.js'
 import { pretendDocuments, pretendInstallJobs } from './installJobs.js'
-import { pretendInstances, pretendProfileViews } from './instances.js'
+import { pretendInstances, pretendPlan, pretendProfileViews } from './instances.js'
 import { AT, pretendInventory } from './inventory.js'
 import { pretendJoining } from './joining.js'
 
@@ -66,6 +66,7 @@ export async function startServices(t: Test, some: Some = {}) {
     inventory,
     instances: pretendRuns.instances,
     joining: pretendJoining,
+    plan: pretendPlan,
     profileViews: pretendProfileViews,
     directory: pretendDirectory,
     authority: pretendAuthority,

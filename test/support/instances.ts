@@ -1,6 +1,8 @@
 import type { Chosen, Instances } from '../../src/control/instances.js'
 import type { ProfileViews } from '../../src/control/profileViews.js'
 import type { InstanceView, ReservationView } from '../../src/core/instanceView.js'
+import type { PlanView, StepView } from '../../src/core/nodeStep.js'
+import type { PoolView } from '../../src/core/pool.js'
 import { refuse } from '../../src/core/refusal.js'
 import { INSTANCE } from './installJobs.js'
 import { AT } from './inventory.js'
@@ -25,6 +27,25 @@ export const RESERVATION_VIEW: ReservationView = {
   systems: [{ id: INSTANCE.machine, name: 'oak-1', group: 'default' }],
 }
 
+export const STEP_VIEW: StepView = {
+  ...{ step: 'base/files', reason: '/etc/hosts differs', state: 'done', tries: 1, output: 'written\n' },
+  ...{ started: AT.toISOString(), ended: AT.toISOString() },
+}
+
+export const POOL_VIEW: PoolView = {
+  ...{ name: 'default', minNodes: 3, waiting: 'waiting for nodes (1/3)' },
+  nodes: [{ id: INSTANCE.id, name: INSTANCE.name, state: 'running', address: '192.0.2.10' }],
+}
+
+export const PLAN_VIEW: PlanView = {
+  instance: INSTANCE.id,
+  steps: [{ id: 'base/files', reason: '/etc/hosts differs' }],
+}
+
+/** The plan of the one instance. */
+export const pretendPlan = async (idOrName: string) =>
+  idOrName === INSTANCE.id ? PLAN_VIEW : refuse('not-found', `there is no instance ${idOrName}`)
+
 /** One instance, that nothing changes: enough for the routes, which pass on what was asked. `asked` is that. */
 export function pretendInstances() {
   const asked: [string, unknown][] = []
@@ -48,6 +69,13 @@ export function pretendInstances() {
     reboot: async (chosen: Chosen) => {
       asked.push(['reboot', chosen])
       return refuse('conflict', 'oak-1 is pending: it cannot be reached yet')
+    },
+    converge: answer('converge', [INSTANCE_VIEW]),
+    steps: async idOrName => (isOurs(idOrName) ? [STEP_VIEW] : undefined),
+    pools: async () => [POOL_VIEW],
+    setMinNodes: async (pool, minNodes) => {
+      asked.push(['setMinNodes', { pool, minNodes }])
+      return POOL_VIEW
     },
     list: answer('list', [RESERVATION_VIEW]),
     find: async idOrName => (isOurs(idOrName) ? INSTANCE_VIEW : undefined),

@@ -6,11 +6,13 @@ import { bearerToken, exactRouter, peerAddress } from '../request.js'
 import { type DirectoryRoutes, directoryRoutes } from './directory.js'
 import { type InstanceRoutes, instanceRoutes } from './instances.js'
 import { type JoiningRoutes, joiningRoutes } from './joining.js'
+import { type PoolRoutes, poolRoutes } from './pools.js'
 import { type ProfileRoutes, profileRoutes } from './profiles.js'
 import { type SystemRoutes, systemRoutes } from './systems.js'
 
 export type ApiRoutes = SystemRoutes &
   InstanceRoutes &
+  PoolRoutes &
   ProfileRoutes &
   DirectoryRoutes &
   JoiningRoutes & {
@@ -50,6 +52,7 @@ export function apiRoutes(o: ApiRoutes): Router {
     body,
     systemRoutes(o),
     instanceRoutes(o),
+    poolRoutes(o),
     profileRoutes(o),
     directoryRoutes(o),
     joiningRoutes(o),

@@ -1,5 +1,6 @@
 import type { Request, Router } from 'express'
 import { z } from 'zod'
+import type { Converger } from '../../control/converging.js'
 import type { Instances } from '../../control/instances.js'
 import { WIPES } from '../../core/instance.js'
 import { LONGEST_USER_DATA } from '../../core/instanceView.js'
@@ -8,7 +9,7 @@ import { check, json, ok, problem, type Reply, refusal } from '../reply.js'
 import { exactRouter } from '../request.js'
 import { severalSchema } from './schemas.js'
 
-export type InstanceRoutes = { instances: Instances }
+export type InstanceRoutes = { instances: Instances; plan: Converger['plan'] }
 
 /** The form and the bounds; what a name, a user or a tag may be is known further in. */
 const name = z.string().min(1).max(128)
@@ -61,7 +62,7 @@ const listSchema = z.strictObject({ user: name.exactOptional(), filter: severalS
 type One = Request<{ instance: string }>
 
 /** Instances, the machines that are held for them, and tags on both. */
-export function instanceRoutes({ instances }: InstanceRoutes): Router {
+export function instanceRoutes({ instances, plan }: InstanceRoutes): Router {
   /** A route that judges its body, and answers what comes of it. */
   const act = <Schema extends z.ZodType>(
     schema: Schema,
@@ -89,6 +90,16 @@ export function instanceRoutes({ instances }: InstanceRoutes): Router {
     return found ? ok(found) : unknown(params.instance)
   }
 
+  async function steps({ params }: One): Promise<Reply> {
+    const found = await instances.steps(params.instance)
+    return found ? ok(found) : unknown(params.instance)
+  }
+
+  async function planOf({ params }: One): Promise<Reply> {
+    const found = await plan(params.instance)
+    return isRefusal(found) ? refusal(found) : ok(found)
+  }
+
   async function console({ params, query }: One): Promise<Reply> {
     const from = check(consoleSchema, query)
     if (isRefusal(from)) return refusal(from)
@@ -114,8 +125,14 @@ export function instanceRoutes({ instances }: InstanceRoutes): Router {
       '/instances/reboot',
       act(chosenSchema, call => instances.reboot(call)),
     )
+    .post(
+      '/instances/converge',
+      act(chosenSchema, call => instances.converge(call)),
+    )
     .get('/instances/:instance', json(describe))
     .get('/instances/:instance/console', json(console))
+    .get('/instances/:instance/steps', json(steps))
+    .get('/instances/:instance/plan', json(planOf))
     .post(
       '/reservations',
       act(reserveSchema, call => instances.reserve(call)),
