@@ -12,6 +12,7 @@ import {
 } from './lib/instances.js'
 import { withLab } from './lib/lab.js'
 import type { LabMachine } from './lib/machine.js'
+import { until } from './lib/process.js'
 import { BOUND, inScout, powerOnIntoScout } from './lib/steps.js'
 import { partitionsOf, signatures, tableId } from './lib/written.js'
 
@@ -25,6 +26,23 @@ const SCRIPT = `#!/bin/sh
 echo by the script >/var/local/told
 `
 
+/** The owner's profiles of the second run: Debian 13 on the layouts with LVM, started both ways. They share one image. */
+const OWN = {
+  sealed: `extends: debian-13-image
+packages: []
+boot: reboot
+partitioning: { layout: encryption-ready, swap: 256M }
+`,
+  volumes: `extends: debian-13-image
+packages: [cryptsetup-initramfs]
+boot: kexec
+partitioning: { layout: lvm, swap: 256M }
+`,
+}
+
+/** GRUB tells a kernel where it came from; kexec does not. */
+const STARTED_BY = 'grep -q BOOT_IMAGE= /proc/cmdline && echo GRUB || echo kexec'
+
 /** Both machines of the pool. */
 const wanted = (told: string) => ['-n', '2', '-g', 'pool', '-p', PROFILE, '-u', 'demo', '--user-data', told]
 
@@ -37,7 +55,7 @@ const BEGINS = /starting -> installing/
 
 t.test('from run-instances to nodes, and back', async t => {
   await withLab('instances', async lab => {
-    const flags = await startForInstalls(lab)
+    const flags = await startForInstalls(lab, [], OWN)
     const bios = await lab.addMachine({ firmware: 'bios-ipxe-rom', disks: [DISK] })
     const uefi = await lab.addMachine({ firmware: 'uefi-edk2', disks: [DISK] })
     const untouchable = await lab.addMachine({ firmware: 'bios-ipxe-rom', disks: [DISK] })
@@ -120,7 +138,18 @@ t.test('from run-instances to nodes, and back', async t => {
 
     await t.test('a second run, while the daemon is killed in each stage of one', async t => {
       const told = await userData(lab, 'script', SCRIPT)
-      await daemon.muster('run-instances', ...wanted(told))
+      for (const [n, profile] of Object.keys(OWN).entries())
+        await daemon.muster(
+          'run-instances',
+          '-i',
+          systems[n]?.id ?? '',
+          '-p',
+          profile,
+          '-u',
+          'demo',
+          '--user-data',
+          told,
+        )
       const { id, machine } = await instanceOn(lab, bios)
       const reach = (place: string, ms: number, percent = 0) =>
         daemon.waitForInstance(id, place, ms, i => placeOf(i) === place && (i.percent ?? 0) >= percent)
@@ -152,6 +181,40 @@ t.test('from run-instances to nodes, and back', async t => {
         const it = await daemon.waitForInstance(id, 'runs', BOUND.running, i => i.state === 'running')
         t.equal(await lab.owner.ssh('debian', it, TOLD), 'by the script\n', 'user data of the second run')
       }
+    })
+
+    const asRoot = async (machine: LabMachine, command: string) =>
+      (await lab.owner.ssh('debian', await instanceOn(lab, machine), `sudo sh -c '${command}'`)).trim()
+
+    for (const machine of both)
+      await t.test(`${machine.spec.firmware}: Debian 13 on logical volumes`, async t => {
+        const { profile } = await instanceOn(lab, machine)
+        t.match(await asRoot(machine, 'cat /etc/debian_version'), /^13\./)
+        t.match(
+          await asRoot(machine, 'findmnt -n -o SOURCE /'),
+          /^\/dev\/mapper\/vg[0-9a-f]{8}-root$/,
+          'root',
+        )
+        t.equal(await asRoot(machine, 'findmnt -n -o SOURCE /boot'), '/dev/vda3', '/boot is none of them')
+        t.match(await asRoot(machine, 'swapon --noheadings --show=SIZE'), /^256M$/, 'swap')
+        t.match(await asRoot(machine, 'command -v cryptsetup'), /cryptsetup$/)
+        const free = Number(await asRoot(machine, 'vgs --noheadings --nosuffix --units m -o vg_free'))
+        t.equal(free >= 32, profile === 'sealed', 'room to encrypt root in place, if that is wanted')
+        t.equal(
+          await asRoot(machine, STARTED_BY),
+          profile === 'volumes' ? 'kexec' : 'GRUB',
+          'how it was started',
+        )
+      })
+
+    await t.test('what kexec started comes up through its firmware, too', async t => {
+      await asRoot(uefi, '(sleep 1; reboot) >/dev/null 2>&1 &')
+      const by = await until('the node is back', BOUND.disk, async () => {
+        const told = await asRoot(uefi, STARTED_BY).catch(() => undefined)
+        return told === 'kexec' ? undefined : told
+      })
+      t.equal(by, 'GRUB')
+      t.match(await instanceOn(lab, uefi), { state: 'running' })
     })
 
     t.equal((await stat(imageOf(untouchable))).blocks, 0, 'nothing was written to the protected machine')

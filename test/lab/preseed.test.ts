@@ -20,7 +20,7 @@ const STEP_MS = 600_000 // from then until it gives up; 60 s
 t.test("Debian's installer, on BIOS and on UEFI", async t => {
   await withLab('preseed', async lab => {
     const mirrors = await lab.openMirrors()
-    await lab.daemon.takeMedia(PROFILE)
+    await lab.daemon.takeMedia([PROFILE])
     await lab.daemon.start([...mirrors.flags, ...lab.owner.flags, '--installer-args', INSTALLER])
     const machines = await Promise.all(
       (['bios-ipxe-rom', 'uefi-edk2'] as const).map(firmware => lab.addMachine({ firmware, disks: [DISK] })),

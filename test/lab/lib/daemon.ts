@@ -15,8 +15,8 @@ export type LogLine = { time: string; area: string; msg: string; [field: string]
 /** The real `muster serve`, in its namespace, with a state directory of its own that survives a restart. */
 export type LabDaemon = {
   readonly stateDir: string
-  /** Gives the daemon what these profiles are installed from; before or after its start. */
-  takeMedia(...profiles: string[]): Promise<void>
+  /** Gives the daemon what these profiles are installed from; before or after its start. Flags: of `images build`. */
+  takeMedia(profiles: readonly string[], flags?: readonly string[]): Promise<void>
   start(flags?: readonly string[]): Promise<void>
   /** As a power cut would: no signal that could be caught. */
   kill(): Promise<void>
@@ -92,9 +92,9 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
 
   return {
     stateDir,
-    async takeMedia(...profiles) {
+    async takeMedia(profiles, flags) {
       let from = ''
-      for (const profile of profiles) from = await readyMedium(profile)
+      for (const profile of profiles) from = await readyMedium(profile, flags)
       await link(join(from, 'media'), stateDir)
     },
     start,

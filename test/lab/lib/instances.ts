@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InstanceView, ReservationView } from '../../../src/core/instanceView.js'
 import { GIB, type Lab } from './lab.js'
@@ -13,11 +13,22 @@ export const DISK = { size: 10 * GIB }
 /** What `describe-instances` calls the place where an instance is in its life. */
 export const placeOf = ({ state, stage }: Pick<InstanceView, 'state' | 'stage'>) => stage ?? state
 
-/** Starts the daemon with what installs need: mirrors, the owner's key and the profile's medium. */
-export async function startForInstalls(lab: Lab, flags: readonly string[] = []): Promise<readonly string[]> {
+/**
+ * Starts the daemon with what installs need: mirrors, the owner's key and the profile's medium.
+ * @param own the owner's profiles: YAML by name
+ */
+export async function startForInstalls(
+  lab: Lab,
+  flags: readonly string[] = [],
+  own: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
   const mirrors = await lab.openMirrors()
-  await lab.daemon.takeMedia(PROFILE)
-  const all = [...mirrors.flags, ...lab.owner.flags, ...flags]
+  const folder = ['--profiles-dir', join(lab.folder, 'profiles')]
+  await mkdir(join(lab.folder, 'profiles'))
+  for (const [name, yaml] of Object.entries(own))
+    await writeFile(join(lab.folder, 'profiles', `${name}.yaml`), yaml)
+  await lab.daemon.takeMedia([PROFILE, ...Object.keys(own)], folder)
+  const all = [...mirrors.flags, ...lab.owner.flags, ...folder, ...flags]
   await lab.daemon.start(all)
   return all
 }
