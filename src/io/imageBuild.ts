@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MEDIUM_FILES } from '../core/installValues.js'
@@ -29,19 +29,30 @@ export type Built = { medium: Medium; built: boolean; why?: string }
 
 /**
  * Makes the root file system of an image profile, unless the current one was made from the same recipe and fields.
+ * Profiles that differ only in what is no part of the image (users, layout of equal packages) share one.
  * @throws Error with one line for people
  */
 export async function buildImage(o: ImageBuild): Promise<Built> {
   const medium = mediumOf(o.profile)
   const recipe = await recipeOf(o)
   const inputs = inputsOf(recipe)
-  const present = await openMedia(o.stateDir).current(medium)
-  if (present?.manifest.inputs === inputs && !o.force) return { medium: present, built: false }
+  const present = await openMedia(o.stateDir).list()
+  const same = o.force ? [] : present.filter(({ manifest }) => manifest.inputs === inputs)
+  const own = same.find(({ manifest }) => manifest.medium === medium)
+  if (own) return { medium: own, built: false }
+  const [other] = same
   const made = await publishMedium({
     ...{ stateDir: o.stateDir, medium, profile: o.profile.name, kind: 'image', inputs, builtAt: o.now },
-    fill: folder => install(o, recipe, folder),
+    fill: folder => (other ? adopt(other, folder) : install(o, recipe, folder)),
   })
-  return { medium: made, built: true }
+  const why = other && { why: `as ${other.manifest.medium} is made of the same, its image is taken` }
+  return { medium: made, built: true, ...why }
+}
+
+/** Hard links: nothing in a build ever changes, and either may be pruned. */
+async function adopt({ folder, manifest }: Medium, into: string) {
+  for (const name of Object.keys(manifest.files)) await link(join(folder, name), join(into, name))
+  return { kernel: manifest.kernel, packages: manifest.packages }
 }
 
 const BY_LAYOUT: Readonly<Record<Layout, readonly string[]>> = {

@@ -7,9 +7,9 @@ umask 022
 
 # put MODE FILE: writes standard input to a file that is never there half, nor with other rights
 put() {
-  mkdir -p "${2%/*}"
+  [ -d "${2%/*}" ] || mkdir -p "${2%/*}"
   (umask 077 && cat >"$2.new")
-  chmod "$1" "$2.new"
+  [ "$1" = 600 ] || chmod "$1" "$2.new"
   mv "$2.new" "$2"
 }
 
