@@ -7,6 +7,7 @@ import { DEBIAN_SUITES, mediumOf, type Profile } from '../core/profile.js'
 import { downloadListed, type Listed } from './download.js'
 import { kernelVersion } from './kernelVersion.js'
 import { type Medium, openMedia, publishMedium } from './media.js'
+import { mirrorUrl } from './mirrorUrl.js'
 import { debianKeyring, extractPackages, type Progress, SUITES, type Suite } from './mmdebstrap.js'
 import { fetchSigned, signedFile, sumIn } from './signedRelease.js'
 
@@ -75,20 +76,12 @@ function suiteOf({ release }: Profile): Suite {
   return suite
 }
 
-function mirrorOf({ profile, mirrors }: InstallerFetch): string {
-  const url = mirrors[profile.mirror]
-  if (url) return url
-  throw new Error(
-    `profile ${profile.name} needs the mirror ${profile.mirror}, which the setting mirrors does not name`,
-  )
-}
-
 /** What the archive has signed: Release -> SHA256SUMS -> the two files. */
 async function listed(o: InstallerFetch): Promise<Wanted> {
   const { profile, keyring = debianKeyring() } = o
   const images = `main/installer-${profile.architecture}/current/images`
   const sums = await signedFile(
-    { mirror: mirrorOf(o), suite: suiteOf(profile), keyring },
+    { mirror: mirrorUrl(o), suite: suiteOf(profile), keyring },
     `${images}/SHA256SUMS`,
   )
   const list = await fetchSigned(sums)
@@ -123,7 +116,7 @@ async function fromPackage(o: InstallerFetch, wanted: Wanted, folder: string): P
   try {
     await extractPackages({
       suite: suiteOf(o.profile),
-      mirror: mirrorOf(o),
+      mirror: mirrorUrl(o),
       components: ['main'],
       packages: [name],
       hooks: [`copy-out ${images} '${work.replaceAll("'", `'\\''`)}'`],

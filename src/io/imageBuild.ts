@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { MEDIUM_FILES } from '../core/installValues.js'
 import { DEBIAN_SUITES, type Layout, mediumOf, type Profile } from '../core/profile.js'
 import { type Medium, openMedia, publishMedium } from './media.js'
+import { mirrorUrl } from './mirrorUrl.js'
 import { installPackages, type Progress, SUITES } from './mmdebstrap.js'
 import { addFolder, MERGE_USR, quote, wordsOf } from './recipe.js'
 
@@ -85,15 +86,10 @@ function valuesOf(o: Made): string {
     .join('')
 }
 
-function sourcesOf({ profile, mirrors }: Made) {
-  const named = (name: string) => {
-    if (mirrors[name]) return mirrors[name]
-    throw new Error(
-      `profile ${profile.name} needs the mirror ${name}, which the setting mirrors does not name`,
-    )
-  }
-  return { mirror: named(profile.mirror), security: named(`${profile.mirror}-security`) }
-}
+const sourcesOf = (o: Made) => ({
+  mirror: mirrorUrl(o),
+  security: mirrorUrl(o, `${o.profile.mirror}-security`),
+})
 
 type Made = Pick<ImageBuild, 'profile' | 'mirrors'>
 type Recipe = { values: string; packages: readonly string[] }

@@ -6,6 +6,7 @@ import { type Tree, treeOf } from '../core/treeinfo.js'
 import { downloadListed, fetchText } from './download.js'
 import { kernelVersion } from './kernelVersion.js'
 import { type Medium, openMedia, publishMedium } from './media.js'
+import { mirrorUrl } from './mirrorUrl.js'
 import type { Progress } from './mmdebstrap.js'
 
 export type RockyFetch = {
@@ -29,7 +30,7 @@ export const treePath = ({ release }: Pick<Profile, 'release'>) => `${release}/B
 export async function fetchRockyInstaller(o: RockyFetch): Promise<{ medium: Medium; built: boolean }> {
   const { profile, stateDir } = o
   const medium = mediumOf(profile)
-  const base = `${mirrorOf(o)}/${treePath(profile)}`
+  const base = `${mirrorUrl(o)}/${treePath(profile)}`
   o.onProgress({ done: 0, what: 'reading .treeinfo' })
   const tree = await readTree(base, profile)
   const sums = [tree.kernel.sha256, tree.initrd.sha256]
@@ -41,14 +42,6 @@ export async function fetchRockyInstaller(o: RockyFetch): Promise<{ medium: Medi
     fill: folder => download(o, base, tree, folder),
   })
   return { medium: made, built: true }
-}
-
-function mirrorOf({ profile, mirrors }: RockyFetch): string {
-  const mirror = Object.hasOwn(mirrors, profile.mirror) ? mirrors[profile.mirror] : undefined
-  if (mirror) return mirror
-  throw new Error(
-    `profile ${profile.name} needs the mirror ${profile.mirror}, which the setting mirrors does not name`,
-  )
 }
 
 async function readTree(base: string, { release }: Profile): Promise<Tree> {

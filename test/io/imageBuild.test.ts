@@ -73,3 +73,10 @@ t.test('LVM with cryptsetup-initramfs is made of what a layout for encryption ne
     await imageInputs({ profile: volumes, mirrors }),
   )
 })
+
+for (const mirror of ['absent', 'constructor'])
+  t.test(`the mirror ${mirror}, which nobody named`, async t =>
+    t.rejects(imageInputs({ profile: { ...PROFILE, mirror }, mirrors }), {
+      message: `profile ${PROFILE.name} needs the mirror ${mirror}, which the setting mirrors does not name`,
+    }),
+  )
