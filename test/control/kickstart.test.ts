@@ -156,7 +156,7 @@ t.test('%pre: an install that was called off is not gone on with', async t => {
     timeout: 30_000,
   })
   t.equal(ran.status, 0)
-  t.equal(readFileSync(join(dir, 'calls'), 'utf8'), 'reboot -f\n')
+  t.equal(readFileSync(join(dir, 'calls'), 'utf8'), 'sleep 15\nsleep 15\nreboot -f\n')
 })
 
 const GOOD = await kickstart()

@@ -78,10 +78,12 @@ start() {
 # Lives as long as the installer: sends its log and its steps, and notices when it has given up.
 watch() {
   told=
+  refused=0 # in a row: one alone may be a mistake, and an install is worth more
   while [ ! -e /tmp/muster.done ]; do
     sleep 5
     send_log
-    [ $? != 1 ] || stop 'muster does not expect this install any more'
+    [ $? = 1 ] && refused=$((refused + 1)) || refused=0
+    [ "$refused" -lt 3 ] || stop 'muster does not expect this install any more'
     why=$(grep -E "$gave_up" $syslog | tail -n 1)
     [ -z "$why" ] || fail "${why#*: }"
     step=$(sed -n "s/.*main-menu\[[0-9]*\]: INFO: Menu item '\([^']*\)' selected.*/\1/p" $syslog | tail -n 1)
