@@ -8,8 +8,15 @@ import { describeSystem } from '../commands/describeSystem.js'
 import { describeSystems } from '../commands/describeSystems.js'
 import { inventory, knownHosts } from '../commands/directory.js'
 import { events } from '../commands/events.js'
-import { rebootInstances, retryInstances, terminateInstances } from '../commands/instanceChanges.js'
+import {
+  convergeInstances,
+  rebootInstances,
+  retryInstances,
+  terminateInstances,
+} from '../commands/instanceChanges.js'
 import { explainSystem, joinRules } from '../commands/joining.js'
+import { plan } from '../commands/plan.js'
+import { describePools, setPool } from '../commands/pools.js'
 import { describeDistros, describeProfiles } from '../commands/profiles.js'
 import { releaseSystems, reserveSystems } from '../commands/reservations.js'
 import { runInstances } from '../commands/runInstances.js'
@@ -40,6 +47,10 @@ export const COMMANDS: readonly Command[] = [
   terminateInstances,
   retryInstances,
   rebootInstances,
+  convergeInstances,
+  plan,
+  describePools,
+  setPool,
   reserveSystems,
   releaseSystems,
   createTags,

@@ -1,10 +1,11 @@
 import type { InstanceView } from '../core/instanceView.js'
-import { clientOptions, fail, hasFailed, openClient } from './client.js'
-import { command, EXIT } from './command.js'
+import { type Client, clientOptions, fail, hasFailed, openClient } from './client.js'
+import { type Context, command, EXIT, type Exit } from './command.js'
 import { consoleOf, diskOf, instance } from './instanceQueries.js'
 import { doingOf, instanceRow, tagRows, writtenOf } from './instanceRows.js'
-import { json, outputOption, record } from './render.js'
+import { json, type Output, outputOption, record } from './render.js'
 import { asSections, type Thing } from './sections.js'
+import { STEP_ROWS, stepRows, stepsOf, stepText } from './steps.js'
 import { ago, until } from './units.js'
 
 const LOG_LINES = 12
@@ -14,13 +15,22 @@ export const describeInstance = command({
   summary:
     'Tell everything that is known of one instance: which disk is written, how far it is, why it failed.',
   operands: { instance: { required: true, describe: 'id or name' } },
-  options: { ...clientOptions, ...outputOption },
+  options: {
+    ...clientOptions,
+    ...outputOption,
+    steps: {
+      type: 'boolean',
+      default: false,
+      describe: 'only what was done on it over SSH, with transcripts',
+    },
+  },
   details: `Text output, tab-separated:
 INSTANCE as describe-instances tells it
 BLOCKDEVICE path whether-written what-it-is
 TAG instance id key value
 HOSTKEY type and key
-LOG line, the last ${LOG_LINES}`,
+LOG line, the last ${LOG_LINES}
+${STEP_ROWS}`,
   examples: [
     ['$0 describe-instance i-0123456789ab', 'for people, with the last lines of the log'],
     [
@@ -32,6 +42,7 @@ LOG line, the last ${LOG_LINES}`,
     const client = openClient(args, context)
     if (hasFailed(client)) return fail(client, context)
     const [name = ''] = args.operands.instance ?? []
+    if (args.steps) return tellSteps(client, name, args.output, context)
     const answer = await instance(client, name)
     if (hasFailed(answer)) return fail(answer, context)
     if (args.output === 'json') {
@@ -47,6 +58,15 @@ LOG line, the last ${LOG_LINES}`,
     return EXIT.ok
   },
 })
+
+async function tellSteps(client: Client, name: string, output: Output, context: Context): Promise<Exit> {
+  const steps = await stepsOf(client, name)
+  if (hasFailed(steps)) return fail(steps, context)
+  if (output === 'json') context.out(json(steps.value))
+  else if (output === 'text') for (const row of stepRows(steps.value)) context.out(row)
+  else context.out(stepText(steps.value, context.now))
+  return EXIT.ok
+}
 
 /** Those of describe-instances, and what is too long for a list. */
 const rowsOf = (i: InstanceView, disk: string, log: readonly string[]) => [
@@ -71,7 +91,8 @@ function thingsOf(i: InstanceView, disk: string, log: readonly string[], now: Da
         ['stage', i.stage],
         ['percent', i.percent],
         ['doing', i.reason ? undefined : doingOf(i)],
-        ['reason', i.reason],
+        [i.state === 'running' ? 'impaired' : 'reason', i.reason],
+        ['role', i.role],
         ['since', i.since, when(i.since)],
         ['deadline', i.deadline, i.deadline && `${i.deadline} (${until(i.deadline, now)})`],
         ['attempts', i.attempts],

@@ -58,7 +58,7 @@ async function change(client: Client, asked: Change, context: Context): Promise<
     return fail({ failed: EXIT.notFound, why: 'there is no such instance' }, context)
   const ids = answer.value.map(i => i.id)
   const { instances, missed } = goal
-    ? await waitFor(client, ids, { goal, timeout }, context)
+    ? await waitFor(client, ids, { goal, timeout, asked: answer.value }, context)
     : { instances: answer.value, missed: [] }
   tell(instances, before.value, output, context)
   if (!goal) for (const i of instances) tellDoing(i, context)
@@ -173,5 +173,27 @@ export const rebootInstances = command({
     if (hasFailed(client)) return fail(client, context)
     const chosen = chosenOf('instances', named(args.operands.instances, args.instance), args.user)
     return change(client, { path: '/instances/reboot', chosen, output: args.output, timeout: 0 }, context)
+  },
+})
+
+export const convergeInstances = command({
+  name: 'converge',
+  summary: 'Have nodes looked at again over SSH, and made as their roles want them.',
+  operands: INSTANCES,
+  options: { ...options, ...waitOptions },
+  details: `${DETAILS}
+A node that runs goes on running meanwhile. What is done is told by describe-instance --steps and in the events; what
+would be done, by plan. With --wait the exit code is 1 when a node failed or is impaired.`,
+  examples: [
+    ['$0 converge web-1 --wait', ''],
+    ['$0 converge -u demo', 'all of demo that are up'],
+  ],
+  async run(args, context) {
+    const client = openClient(args, context)
+    if (hasFailed(client)) return fail(client, context)
+    const { output, timeout, wait } = args
+    const chosen = chosenOf('instances', named(args.operands.instances, args.instance), args.user)
+    const goal = wait ? ({ goal: 'converged' } as const) : {}
+    return change(client, { path: '/instances/converge', chosen, output, timeout, ...goal }, context)
   },
 })

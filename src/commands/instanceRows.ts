@@ -1,4 +1,4 @@
-import type { Tags } from '../core/instance.js'
+import type { Stage, Tags } from '../core/instance.js'
 import type { InstanceView, ReservationView } from '../core/instanceView.js'
 import type { Context } from './command.js'
 import { json, type Output, record, table } from './render.js'
@@ -10,7 +10,7 @@ import { ago } from './units.js'
  */
 export const ROWS = `Text output, tab-separated:
 RESERVATION id user groups
-INSTANCE id profile address name state user index stage system launched group system-id percent note deadline attempts reason reservation since installed host-name wipe
+INSTANCE id profile address name state user index stage system launched group system-id percent note deadline attempts reason reservation since installed host-name wipe role converging
 BLOCKDEVICE path whether-written
 TAG instance id key value
 SYSTEM id name group (held by the reservation, with nothing on it)`
@@ -42,6 +42,7 @@ export function instanceRow(i: InstanceView, index: number): string {
     ...[i.system, i.launched, i.group, i.machine],
     ...[i.percent, i.note, i.deadline, i.attempts, i.reason],
     ...[i.reservation, i.since, i.installedAt, i.hostName, i.wipe],
+    ...[i.role, i.converging ? 'converging' : ''],
   ]
   const texts = values.map(value => String(value ?? ''))
   return record('INSTANCE', texts)
@@ -85,14 +86,19 @@ const cellsOf = (i: InstanceView, now: Date) => [
 ]
 
 /** Why it failed, or what it does or waits for now: what its installer did last stays in the API's answer. */
-export const doingOf = ({ reason, stage, note = '' }: InstanceView) =>
-  reason ?? (stage === 'installing' || stage === 'reserved' || stage === 'converging' ? note : '')
+export const doingOf = ({ reason, state, stage, note = '' }: InstanceView): string =>
+  reason ?? (state === 'running' || (stage && TELLING.includes(stage)) ? note : '')
 
-/** `running`, `pending: installing 42 %`. */
-export const stateOf = ({ state, stage, percent }: InstanceView) =>
-  stage
-    ? `${state}: ${stage}${stage === 'installing' && percent !== undefined ? ` ${percent} %` : ''}`
-    : state
+/** In the others a note is of the one before. */
+const TELLING: readonly Stage[] = ['reserved', 'installing', 'converging']
+
+/** `running`, `running: impaired`, `pending: installing 42 %`. */
+export function stateOf({ state, stage, percent, reason, converging }: InstanceView): string {
+  if (stage)
+    return `${state}: ${stage}${stage === 'installing' && percent !== undefined ? ` ${percent} %` : ''}`
+  const how = state !== 'running' ? undefined : reason !== undefined ? 'impaired' : converging && 'converging'
+  return how ? `${state}: ${how}` : state
+}
 
 /** The rows of euca-terminate-instances and its like: what was, and what is. */
 export const changeRow = (after: InstanceView, before: string | undefined) =>

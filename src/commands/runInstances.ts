@@ -36,6 +36,11 @@ const options = {
     requiresArg: true,
     describe: 'KEY=VALUE that the instances carry; may be given several times',
   },
+  'min-nodes': {
+    type: 'number',
+    requiresArg: true,
+    describe: 'how many nodes the group of these systems must have before it elects its first master [1]',
+  },
   'client-token': {
     type: 'string',
     requiresArg: true,
@@ -64,6 +69,7 @@ const FIRST_TIME = [
   'user-data',
   'name',
   'tag',
+  'min-nodes',
   'client-token',
   'dry-run',
 ] as const
@@ -109,8 +115,8 @@ async function requestOf(client: Client, args: RunArgs): Promise<Answer<RunReque
   const userData = await userDataOf(args['user-data'])
   if (hasFailed(userData)) return userData
   const profile = args.profile ?? client.defaults.profile
-  const { name, 'client-token': clientToken } = args
-  const asked = defined<RunRequest>({ profile, name, clientToken, userData: userData.value })
+  const { name, 'client-token': clientToken, 'min-nodes': minNodes } = args
+  const asked = defined<RunRequest>({ profile, name, minNodes, clientToken, userData: userData.value })
   const more = args.tag ? { tags: tags.value } : {}
   return { value: { ...placement.value, ...asked, ...more, ...(args['dry-run'] && { dryRun: true }) } }
 }

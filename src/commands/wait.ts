@@ -18,12 +18,29 @@ export const waitOptions = {
 const LOOK_MS = 1_000
 const RETRY_MS = 2_000
 
-/** What is waited for. */
-export type Goal = 'running' | 'terminated'
+/** What is waited for; `converged`: a node that runs, and on which nothing is left to do. */
+export type Goal = 'running' | 'terminated' | 'converged'
+
+export type Wish = {
+  readonly goal: Goal
+  readonly timeout: number
+  readonly asked?: readonly InstanceView[] // as the daemon answered when it was asked to converge them
+}
 
 /** Where an instance cannot get to its goal any more without its owner. */
-const isLost = ({ state }: InstanceView, goal: Goal) =>
-  goal === 'running' && (state === 'failed' || state === 'shutting-down' || state === 'terminated')
+const isLost = ({ state }: InstanceView, { goal }: Wish) =>
+  goal !== 'terminated' && (state === 'failed' || state === 'shutting-down' || state === 'terminated')
+
+function isThere(i: InstanceView, { goal, asked = [] }: Wish): boolean {
+  if (goal !== 'converged') return i.state === goal
+  const due = asked.find(({ id }) => id === i.id)?.convergeAt // by the daemon's clock, as what it is compared with
+  const isDue = i.convergeAt !== undefined && due !== undefined && i.convergeAt <= due
+  return i.state === 'running' && !i.converging && !isDue
+}
+
+/** It is there, and not as it should be. */
+const isImpaired = ({ state, reason }: InstanceView, { goal }: Wish) =>
+  goal === 'converged' && state === 'running' && reason !== undefined
 
 /**
  * The instances at their end, reached or not: `missed` has what to say of those that did not reach it. A daemon that
@@ -32,7 +49,7 @@ const isLost = ({ state }: InstanceView, goal: Goal) =>
 export async function waitFor(
   client: Client,
   ids: readonly string[],
-  wish: { goal: Goal; timeout: number },
+  wish: Wish,
   context: Context,
 ): Promise<{ instances: readonly InstanceView[]; missed: readonly Failure[] }> {
   const progress = progressOf(context)
@@ -46,11 +63,11 @@ export async function waitFor(
 async function follow(
   client: Client,
   ids: readonly string[],
-  { goal, timeout }: { goal: Goal; timeout: number },
+  wish: Wish,
   { clock, pause }: Context,
   progress: Progress,
 ) {
-  const end = clock() + timeout * 1000
+  const end = clock() + wish.timeout * 1000
   let away = false
   let instances: readonly InstanceView[] = []
   for (;;) {
@@ -61,11 +78,14 @@ async function follow(
     } else {
       instances = answer.value
       progress.show(instances)
-      if (instances.every(i => i.state === goal || isLost(i, goal)))
-        return { instances, missed: instances.filter(i => isLost(i, goal)).map(lost) }
+      if (instances.every(i => isThere(i, wish) || isLost(i, wish)))
+        return {
+          instances,
+          missed: instances.filter(i => isLost(i, wish) || isImpaired(i, wish)).map(lost),
+        }
     }
     away = hasFailed(answer)
-    if (clock() >= end) return { instances, missed: [timedOut(answer, timeout, goal)] }
+    if (clock() >= end) return { instances, missed: [timedOut(answer, wish)] }
     await pause(away ? RETRY_MS : LOOK_MS)
   }
 }
@@ -83,11 +103,11 @@ const lost = (i: InstanceView): Failure => ({
   why: `${i.name} (${i.id}) is ${i.state}${i.reason ? `: ${i.reason}` : ''}`,
 })
 
-function timedOut(answer: Answer<InstanceView[]>, timeout: number, goal: Goal): Failure {
+function timedOut(answer: Answer<InstanceView[]>, wish: Wish): Failure {
   if (hasFailed(answer)) return answer
-  const late = answer.value.filter(i => i.state !== goal).map(i => `${i.name} is ${stateOf(i)}`)
+  const late = answer.value.filter(i => !isThere(i, wish)).map(i => `${i.name} is ${stateOf(i)}`)
   return {
     failed: EXIT.failed,
-    why: `after ${timeout} s ${late.join(', ')}; it goes on: see describe-instances`,
+    why: `after ${wish.timeout} s ${late.join(', ')}; it goes on: see describe-instances`,
   }
 }

@@ -6,7 +6,7 @@ import type { HeldMachine } from '../io/storeInstanceReads.js'
 
 export function viewOf(instance: InstanceRecord): InstanceView {
   const { snapshot: _, tries: __, nextTry: ___, ...known } = instance
-  const { convergeAt: ____, turning: _____, misses: ______, stepTries: _______, ...told } = known
+  const { convergeAt, turning, misses: ____, stepTries: _____, ...told } = known
   const { phase, since, deadline, launched, installedAt, ...same } = told
   const stage = STAGES.find(stage => stage === phase)
   return {
@@ -15,6 +15,8 @@ export function viewOf(instance: InstanceRecord): InstanceView {
     since: since.toISOString(),
     launched: launched.toISOString(),
     ...(stage && { stage }),
+    ...(phase === 'running' && (turning || same.note !== undefined) && { converging: true }),
+    ...(convergeAt && { convergeAt: convergeAt.toISOString() }),
     ...(deadline && { deadline: deadline.toISOString() }),
     ...(installedAt && { installedAt: installedAt.toISOString() }),
   }

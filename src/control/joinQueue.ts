@@ -4,6 +4,7 @@ import { isRefusal, type Refusal } from '../core/refusal.js'
 import type { RulesFile } from '../io/joinRules.js'
 import { allowJoin, type JoinParts, join } from './joining.js'
 import { explain, joinRulesView } from './joinViews.js'
+import { poolChanged } from './pools.js'
 
 /** Machines that sit in the scout and have nothing to do, and the rules by which they join. */
 export type Joining = {
@@ -89,9 +90,17 @@ export function startJoining(parts: JoinParts): Joining & { close(): Promise<voi
   }
   const joining = createJoining({ ...parts, wake })
 
+  /** Another number of nodes may do before a pool elects. */
+  const tellPools = (groups: ReadonlySet<string>) =>
+    commits.commit(async act => {
+      for (const group of groups) await poolChanged(act, parts.rules, group, 'hopes')
+    })
+
   const look = async () => {
     const before = joinRules.last()
-    const changed = (await joinRules.current()) !== before
+    const now = await joinRules.current()
+    const changed = now !== before
+    if (changed) await tellPools(new Set([...before.rules, ...now.rules].map(({ group }) => group)))
     if (!changed && !due && performance.now() - passed < AGAIN_MS) return
     due = false
     passed = performance.now()

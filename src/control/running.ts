@@ -14,6 +14,7 @@ import type { Act } from './act.js'
 import { allocateFor, type Berth, readWish } from './allocating.js'
 import { reservationView } from './instanceViews.js'
 import type { LifeRules } from './phases.js'
+import { setMinNodes } from './pools.js'
 
 export type RunParts = {
   readonly rules: LifeRules
@@ -128,6 +129,8 @@ export async function run(
       { instance: id, to: instance.phase, reservation: reservation.id, user, profile, disk },
     )
   }
+  for (const group of new Set(berths.map(({ machine }) => machine.group)))
+    if (request.minNodes !== undefined) await setMinNodes(act, rules, group, request.minNodes)
   return current(act, reservation)
 }
 

@@ -8,6 +8,8 @@ export type InstanceView = Omit<Instance, 'phase' | 'since' | 'deadline' | 'laun
   readonly stage?: Stage // while pending; `reason` of one that is running says why it is impaired
   readonly system: string // its machine's name
   readonly group: string // its machine's group
+  readonly converging?: true // of one that is running: something is done on it, or is to be
+  readonly convergeAt?: string // when it is looked at next
   readonly touched: boolean // its installer had permission to write to the disk, which was not wiped since
   readonly since: string
   readonly deadline?: string
@@ -44,6 +46,7 @@ export type RunRequest = {
   readonly prefer?: string // absent: smallest that fits
   readonly name?: string
   readonly userData?: string // base64
+  readonly minNodes?: number // that the systems' pool must have before it elects its first master
   readonly tags?: Tags
   readonly clientToken?: string // the same one again answers with the same reservation
   readonly dryRun?: boolean // tells what would be, and changes nothing

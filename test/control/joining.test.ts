@@ -209,6 +209,37 @@ t.test('the tag that rules count by is nobody else’s', async t => {
   t.match(await instances.untag([one?.id ?? ''], [JOIN_TAG]), { refused: 'invalid' })
 })
 
+t.test('a machine that was given back by hand rests until its owner lets it join', async t => {
+  const daemon = await ruled(t, listOf(rule('all')))
+  const { token } = await waitIn(daemon, M1)
+  await daemon.joining.pass()
+  const first = await instanceOf(daemon, M1)
+  granted(await daemon.instances.terminate({ instances: [first?.id ?? ''] }))
+  await daemon.poll(token)
+  await daemon.joining.pass()
+  t.equal(await instanceOf(daemon, M1), undefined)
+  t.match(await machineOf(daemon, M1), { rests: true, group: 'pool' })
+  t.match(granted(await daemon.joining.explain(M1)), { joins: false, why: / rests since .*allow-join/ })
+
+  t.match(granted(await daemon.joining.allow(M1)).rests, undefined)
+  granted(await daemon.joining.allow(M1))
+  await daemon.joining.pass()
+  t.match(await instanceOf(daemon, M1), { tags: { [JOIN_TAG]: 'all' } })
+  const told = await daemon.store.events({ limit: 100 })
+  t.equal(told.filter(({ text }) => text === 'may join by a rule again').length, 1, 'told once')
+  t.match(await daemon.joining.allow('nobody'), { refused: 'not-found' })
+})
+
+t.test('a run may say how many nodes its pool needs', async t => {
+  const { instances, scout } = await daemonIn(t)
+  await scout(M1)
+  const wish = { user: 'ann', profile: 'debian-12-image', minNodes: 3 }
+  granted(await instances.run({ ...wish, dryRun: true }))
+  t.same(await instances.pools(), [], 'a dry run changes nothing')
+  granted(await instances.run(wish))
+  t.match(await instances.pools(), [{ name: 'default', minNodes: 3 }])
+})
+
 t.test('two daemons that look at once share the room of a rule', async t => {
   let looking = 0
   let bothHaveLooked = () => {}

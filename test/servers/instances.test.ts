@@ -24,6 +24,7 @@ for (const [name, method, path, body, want, answer] of [
     ['run', { prefer: 'largest' }],
     {},
   ],
+  ['a run into a pool', 'POST', '/instances', { ...RUN, minNodes: 3 }, ['run', { minNodes: 3 }], {}],
   [
     'user data and tags',
     'POST',

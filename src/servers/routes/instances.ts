@@ -4,6 +4,7 @@ import type { Converger } from '../../control/converging.js'
 import type { Instances } from '../../control/instances.js'
 import { WIPES } from '../../core/instance.js'
 import { LONGEST_USER_DATA } from '../../core/instanceView.js'
+import { MIN_NODES } from '../../core/pool.js'
 import { isRefusal, type Refusal } from '../../core/refusal.js'
 import { check, json, ok, problem, type Reply, refusal } from '../reply.js'
 import { exactRouter } from '../request.js'
@@ -34,6 +35,7 @@ const runSchema = z.strictObject({
   profile: name.exactOptional(),
   name: name.exactOptional(),
   userData: userData.exactOptional(),
+  minNodes: z.number().int().min(MIN_NODES.least).max(MIN_NODES.most).exactOptional(),
   tags: tags.exactOptional(),
   clientToken: name.exactOptional(),
   dryRun: z.boolean().exactOptional(),
