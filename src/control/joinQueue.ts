@@ -76,6 +76,7 @@ export function startJoining(parts: JoinParts): Joining & { close(): Promise<voi
   const { commits, joinRules, log } = parts
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> | undefined
+  let known: RulesFile | undefined
   let due = true
   let passed = 0
   let closed = false
@@ -97,10 +98,10 @@ export function startJoining(parts: JoinParts): Joining & { close(): Promise<voi
     })
 
   const look = async () => {
-    const before = joinRules.last()
-    const now = await joinRules.current()
-    const changed = now !== before
-    if (changed) await tellPools(new Set([...before.rules, ...now.rules].map(({ group }) => group)))
+    const read = await joinRules.current()
+    const changed = read !== known
+    if (changed) await tellPools(new Set([...(known?.rules ?? []), ...read.rules].map(({ group }) => group)))
+    known = read
     if (!changed && !due && performance.now() - passed < AGAIN_MS) return
     due = false
     passed = performance.now()

@@ -17,6 +17,10 @@ export type JoinRule = {
 /** One filter, and as it was written. */
 export type Criterion = { readonly text: string; readonly filter: Filter }
 
+/** The fewest nodes that rules ask for in a group. */
+export const minNodesIn = (rules: readonly JoinRule[], group: string): number =>
+  Math.max(1, ...rules.map(rule => (rule.enabled && rule.group === group ? (rule.minNodes ?? 1) : 1)))
+
 /** Tag of an instance: the name of the rule that launched it. */
 export const JOIN_TAG = 'muster:join-rule'
 
@@ -91,7 +95,3 @@ export function whyNotJoin(machine: Machine): string | undefined {
   if (!isFree(machine)) return 'is not discovered yet: let it netboot into the scout once'
   return rests ? 'rests since its instance was terminated: allow-join lets it join again' : undefined
 }
-
-/** How many machines a group needs before it elects a master, by the rules that fill it. */
-export const minNodesOf = (rules: readonly JoinRule[], group: string): number =>
-  Math.max(1, ...rules.flatMap(rule => (rule.enabled && rule.group === group ? (rule.minNodes ?? 1) : [])))

@@ -13,10 +13,11 @@ import { type Joining, startJoining } from '../control/joinQueue.js'
 import type { LifeRules } from '../control/phases.js'
 import { rebootNodeBy } from '../control/rebootNode.js'
 import { startReconciler } from '../control/reconciler.js'
+import { minNodesIn } from '../core/joinRule.js'
 import { openApiToken } from '../io/apiToken.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import { type Authority, openAuthority } from '../io/certificates.js'
-import { openJoinRules } from '../io/joinRules.js'
+import { type JoinRules, openJoinRules } from '../io/joinRules.js'
 import type { Log } from '../io/log.js'
 import { type Media, openMedia } from '../io/media.js'
 import { type MirrorCache, openMirrorCache } from '../io/mirrorCache.js'
@@ -50,12 +51,13 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   await access(stateDir, constants.R_OK | constants.W_OK | constants.X_OK)
   const store = keep('store', await openStore(stateDir, log.area('inventory')))
   const now = () => new Date()
-  const rules = rulesOf(config, now())
+  const joinRules = openJoinRules(config.joinRules, log.area('install'))
+  await joinRules.current()
+  const rules = rulesOf(config, joinRules, now())
   const commits = createCommits({ store, log: log.area('inventory'), now, random: randomBytes, eventsKept })
   const profiles = openProfiles({ folder: config.profilesDir, log: log.area('install') })
   const media = openMedia(stateDir)
   const ownerKeys = () => readAuthorizedKeys(config.authorizedKeys)
-  const joinRules = openJoinRules(config.joinRules, log.area('install'))
   const joining = keep(
     'joining',
     startJoining({
@@ -95,7 +97,7 @@ export async function openState(config: Config, log: Log, keep: Keep): Promise<S
   }
 }
 
-const rulesOf = (c: Config, started: Date): LifeRules => ({
+const rulesOf = (c: Config, joinRules: JoinRules, started: Date): LifeRules => ({
   attempts: c.installAttempts,
   deadlines: {
     reserved: c.deadlineReserved,
@@ -105,5 +107,6 @@ const rulesOf = (c: Config, started: Date): LifeRules => ({
     converging: c.deadlineConverging,
   },
   roles: c.roles,
+  minNodes: group => minNodesIn(joinRules.last().rules, group),
   started,
 })

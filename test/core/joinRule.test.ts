@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { matches, systemFields } from '../../src/core/filter.js'
 import type { InstanceId, ReservationId } from '../../src/core/instance.js'
-import { type JoinRule, judge, minNodesOf, whyNotJoin, winnerOf } from '../../src/core/joinRule.js'
+import { type JoinRule, judge, minNodesIn, whyNotJoin, winnerOf } from '../../src/core/joinRule.js'
 import { joinRulesSchema } from '../../src/core/joinRuleSchema.js'
 import type { Machine } from '../../src/core/machine.js'
 import { chance } from '../fuzz/random.js'
@@ -126,7 +126,7 @@ for (const [name, written, group, want] of [
   ['not of one that is disabled', [{ ...ALL, 'min-nodes': 3, enabled: false }], 'pool', 1],
 ] as const)
   t.test(`minimum of nodes: ${name}`, async t =>
-    t.equal(minNodesOf(rules(...(written as unknown as Written[])), group), want),
+    t.equal(minNodesIn(rules(...(written as unknown as Written[])), group), want),
   )
 
 t.test('whatever the rules and machines are', async t => {
