@@ -6,13 +6,16 @@ import { PRELUDE, quote } from './shell.js'
 const BEGIN = 'muster-facts-begin'
 const END = 'muster-facts-end'
 /** Bounds on what a node says: nothing of it is trusted. */
-const MAX = { text: 512 * 1024, lines: 5000, value: 8192, seconds: 30 } as const
+const MAX = { text: 512 * 1024, lines: 5000, value: 8192 } as const
 
 /** Where nodes keep track of commands that are due because a file was changed. */
 export const DUE = '/var/lib/muster/due'
 export const dueName = (command: string) => createHash('sha256').update(command).digest('hex').slice(0, 16)
 
-/** Commands that every facts script begins with. `say NAME` makes a line of the text that follows. */
+/**
+ * Commands that every facts script begins with. `say NAME VALUE` makes a line; `ask NAME COMMANDS` says what they print.
+ * Old machines take long to start a program: this starts few.
+ */
 const TOOLS = String.raw`
 say() {
   case $2 in
@@ -20,28 +23,21 @@ say() {
     ?*) printf '%s=%s\n' "$1" "$2" ;;
   esac
 }
-ask() { say "$1" "$(timeout ${MAX.seconds} sh -c "$2" </dev/null 2>/dev/null | head -c ${MAX.value})"; }
-state() {
-  if [ -f "$1" ]; then
-    say "file.$1" "$(timeout ${MAX.seconds} sha256sum <"$1" | cut -d ' ' -f 1) $(stat -L -c '%a %U:%G' "$1")"
-  elif [ -e "$1" ] || [ -L "$1" ]; then
-    say "file.$1" 'is no file'
-  fi
-}
+ask() { say "$1" "$(eval "$2" </dev/null 2>/dev/null)"; }
 `
 
 /** What every node is asked, whatever its roles. */
 const COMMON = `
-(. /etc/os-release; say os.id "$ID"; say os.version "$(echo "$VERSION_ID" | cut -d . -f 1)")
+(. /etc/os-release; say os.id "$ID"; say os.version "\${VERSION_ID%%.*}")
 if command -v apt-get >/dev/null; then say os.manager apt; elif command -v dnf >/dev/null; then say os.manager dnf; fi
-say os.architecture "$(uname -m)"
-say os.kernel "$(uname -r)"
-say os.boot "$(cat /proc/sys/kernel/random/boot_id)"
-ls -A ${DUE} 2>/dev/null | while read -r mark; do say "due.$mark" yes; done
+ask os.architecture 'uname -m'
+ask os.kernel 'uname -r'
+ask os.boot 'read -r boot </proc/sys/kernel/random/boot_id; echo "$boot"'
+for mark in ${DUE}/*; do [ ! -e "$mark" ] || say "due.\${mark##*/}" yes; done
 `
 
-/** Prints the version of each of the words that is an installed package. */
-const versions = (names: readonly string[]) => {
+/** Says the version of each of these that is an installed package. */
+function versions(names: readonly string[]): string {
   const words = names.map(quote).join(' ')
   if (!words) return ''
   return `
@@ -50,6 +46,18 @@ if command -v dpkg-query >/dev/null; then
 else
   rpm -q --qf 'package.%{NAME}=%{VERSION}-%{RELEASE}\\n' ${words} 2>/dev/null | grep '^package[.]'
 fi
+`
+}
+
+/** Says rights and owner of each path that is there, and the digest of each that is a file. */
+function states(paths: readonly string[]): string {
+  const words = paths.map(quote).join(' ')
+  if (!words) return ''
+  return `
+stat -c 'file.%n=%a %U:%G' ${words} 2>/dev/null
+set --
+for path in ${words}; do [ ! -f "$path" ] || set -- "$@" "$path"; done
+[ $# = 0 ] || sha256sum "$@" 2>/dev/null | sed 's/^\\([0-9a-f]*\\)  \\(.*\\)/sha256.\\2=\\1/'
 `
 }
 
@@ -69,13 +77,13 @@ export function factsScript(roles: readonly Role[], wanted: Wanted): string {
     `echo ${BEGIN}\n`,
     COMMON,
     versions([...packages].sort()),
-    ...[...paths].sort().map(path => `state ${quote(path)}\n`),
+    states([...paths].sort()),
     ...own,
     `echo ${END}\n`,
   ].join('')
 }
 
-const LINE = /^((?:os|package|file|due|[a-z][a-z0-9-]{0,31})\.[\w./@%+:~-]{1,250})=(.*)$/s
+const LINE = /^((?:os|package|file|sha256|due|[a-z][a-z0-9-]{0,31})\.[\w./@%+:~-]{1,250})=(.*)$/s
 
 /** Facts out of what the node printed; refused when it is not whole. Of two of one name the first counts. */
 export function parseFacts(text: string): NodeFacts | Refusal {

@@ -104,8 +104,9 @@ function whyDue(file: RoleFile, facts: NodeFacts): string | undefined {
   if (file.after && facts[`due.${dueName(file.after)}`]) return 'was changed, and what follows was cut short'
   if (file.content === undefined) return found ? 'is to go' : undefined
   if (!found) return 'is missing'
-  const [sha256, mode, owner] = found.split(' ')
-  if (sha256 !== createHash('sha256').update(file.content).digest('hex')) return 'differs'
+  const [mode, owner] = found.split(' ')
+  const sha256 = createHash('sha256').update(file.content).digest('hex')
+  if (facts[`sha256.${file.path}`] !== sha256) return 'differs'
   if (mode !== file.mode) return `has mode ${mode}, not ${file.mode}`
   return owner === file.owner ? undefined : `belongs to ${owner}, not ${file.owner}`
 }
@@ -117,13 +118,21 @@ function whyDue(file: RoleFile, facts: NodeFacts): string | undefined {
 const PUT = `
 due=${DUE}
 mkdir -p "$due"
-as() { setpriv --reuid="$1" --regid="$2" --init-groups sh -euc "$3" sh "$4" "$5"; }
+# as USER GROUP COMMANDS FILE [MODE]
+as() {
+  if [ "$1:$2" = root:root ]; then
+    (set -- "$4" "$5" "$3"; eval "$3")
+  else
+    setpriv --reuid="$1" --regid="$2" --init-groups sh -euc "$3" sh "$4" "$5"
+  fi
+}
 put() {
-  base64 -d | as "$1" "$2" 'case $2 in ?00) umask 077 ;; *) umask 022 ;; esac
-mkdir -p "$(dirname "$1")"
-(umask 077 && cat >"$1.new")
-chmod "$2" "$1.new"
-mv -fT "$1.new" "$1"' "$4" "$3"
+  as "$1" "$2" '
+    case $2 in ?00) umask 077 ;; *) umask 022 ;; esac
+    [ -d "\${1%/*}" ] || mkdir -p "\${1%/*}"
+    (umask 077 && base64 -d >"$1.new")
+    chmod "$2" "$1.new"
+    mv -fT "$1.new" "$1"' "$4" "$3"
 }
 drop() { as "$1" "$2" 'rm -f "$1"' "$3" ''; }
 `

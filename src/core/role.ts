@@ -7,8 +7,9 @@ import type { Profile } from './profile.js'
 
 /**
  * What a node said in one round trip, as `NAME=VALUE` lines. `os.id`, `os.version`, `os.manager` (apt, dnf) and the like
- * are every node's; `package.NAME` is the version that is installed; `file.PATH` is `SHA256 MODE OWNER:GROUP`;
- * `due.HASH` tells of commands that were cut short; `ROLE.NAME` is a fact of a role. What is absent was not said.
+ * are every node's; `package.NAME` is the version that is installed; `file.PATH` is `MODE OWNER:GROUP`, `sha256.PATH`
+ * is of what the file holds; `due.HASH` tells of commands that were cut short; `ROLE.NAME` is a fact of a role. What is
+ * absent was not said.
  */
 export type NodeFacts = Readonly<Record<string, string>>
 

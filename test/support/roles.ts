@@ -44,12 +44,14 @@ export function wantedFor(
   }
 }
 
-/** What a node says of a file that is as wanted. */
-export const stateOf = ({ content = '', mode, owner }: RoleFile): string =>
-  `${createHash('sha256').update(content).digest('hex')} ${mode} ${owner}`
+/** What a node says of a file that is as this one. */
+export const stateOf = ({ path, content = '', mode, owner }: RoleFile): NodeFacts => ({
+  [`file.${path}`]: `${mode} ${owner}`,
+  [`sha256.${path}`]: createHash('sha256').update(content).digest('hex'),
+})
 
 /** Facts of a node on which all files of these roles are as wanted. */
 export function filesPut(roles: readonly Role[], wanted: Wanted, facts: NodeFacts): NodeFacts {
   const files = roles.flatMap(role => role.files(wanted, facts)).filter(file => file.content !== undefined)
-  return { ...facts, ...Object.fromEntries(files.map(file => [`file.${file.path}`, stateOf(file)])) }
+  return Object.assign({ ...facts }, ...files.map(stateOf))
 }
