@@ -33,6 +33,7 @@ COPY kickstart /opt/muster/kickstart
 COPY node /opt/muster/node
 COPY preseed /opt/muster/preseed
 COPY profiles /opt/muster/profiles
+COPY roles /opt/muster/roles
 COPY scout /opt/muster/scout
 COPY images /opt/muster/images
 RUN printf '#!/bin/sh\nexec /usr/local/bin/muster-node --max-semi-space-size=1 --max-old-space-size=256 /opt/muster/dist/cli.js "$@"\n' > /usr/local/bin/muster \

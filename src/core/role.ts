@@ -51,6 +51,7 @@ export type Wanted = {
     readonly publicKey: string // that root lets in
   }
   readonly ca: string // PEM
+  readonly images: { readonly answer: string /* id, 64 hex digits; empty when it cannot be made */ }
   readonly now: Date
 }
 

@@ -29,6 +29,7 @@ function wanted(self: NodeValues, others: readonly NodeValues[]): Wanted {
     ownerKeys: [`ssh-ed25519 ${'B'.repeat(68)} owner`],
     daemon: { url: 'http://192.0.2.254:8067', publicKey: `ssh-ed25519 ${'C'.repeat(68)} muster` },
     ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+    images: { answer: 'a'.repeat(64) },
     now: new Date(0),
   }
 }

@@ -150,7 +150,11 @@ function finderOf(folders: readonly string[]) {
 function tryOut(role: Role): void {
   for (const { wanted, facts } of SAMPLES) {
     factsScript([role], wanted)
-    planNode([role], wanted, facts)
-    checkScript([role], wanted, facts)
+    const names = Object.keys(role.factScripts(wanted))
+    const said = Object.fromEntries(names.map(name => [`${role.name}.${name}`, '1']))
+    for (const known of [facts, { ...facts, ...said }]) {
+      planNode([role], wanted, known)
+      checkScript([role], wanted, known)
+    }
   }
 }

@@ -40,6 +40,7 @@ export function wantedFor(
     ownerKeys: [`${KEY} ann@desk`],
     daemon: { url: 'http://10.0.0.2:8067', publicKey: `${KEY} muster` },
     ca: '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n',
+    images: { answer: 'a'.repeat(64) },
     now: new Date('2026-11-21T12:00:00Z'),
   }
 }
