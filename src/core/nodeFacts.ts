@@ -13,8 +13,8 @@ export const DUE = '/var/lib/muster/due'
 export const dueName = (command: string) => createHash('sha256').update(command).digest('hex').slice(0, 16)
 
 /**
- * Commands that every facts script begins with. `say NAME VALUE` makes a line; `ask NAME COMMANDS` says what they print.
- * Old machines take long to start a program: this starts few.
+ * Commands that every facts script begins with. `say NAME VALUE` makes a line; `ask NAME COMMANDS` says what they print,
+ * which may use `entry` and `uid`. Old machines take long to start a program: this starts few.
  */
 const TOOLS = String.raw`
 say() {
@@ -24,6 +24,18 @@ say() {
   esac
 }
 ask() { say "$1" "$(eval "$2" </dev/null 2>/dev/null)"; }
+# entry FILE NAME: the line of an account
+entry() {
+  while IFS= read -r line; do
+    case $line in "$2":*) echo "$line" && return ;; esac
+  done <"$1"
+}
+# uid NAME: nothing when there is no such account
+uid() {
+  while IFS=: read -r name _ uid _; do
+    [ "$name" != "$1" ] || echo "$uid"
+  done </etc/passwd
+}
 `
 
 /** What every node is asked, whatever its roles. */
@@ -31,8 +43,9 @@ const COMMON = `
 (. /etc/os-release; say os.id "$ID"; say os.version "\${VERSION_ID%%.*}")
 if command -v apt-get >/dev/null; then say os.manager apt; elif command -v dnf >/dev/null; then say os.manager dnf; fi
 ask os.architecture 'uname -m'
-ask os.kernel 'uname -r'
-ask os.boot 'read -r boot </proc/sys/kernel/random/boot_id; echo "$boot"'
+for fact in kernel=osrelease boot=random/boot_id; do
+  read -r said <"/proc/sys/kernel/\${fact#*=}" && say "os.\${fact%%=*}" "$said"
+done
 for mark in ${DUE}/*; do [ ! -e "$mark" ] || say "due.\${mark##*/}" yes; done
 `
 

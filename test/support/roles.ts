@@ -53,6 +53,9 @@ export const stateOf = ({ path, content = '', mode, owner }: RoleFile): NodeFact
 
 /** Facts of a node on which all files of these roles are as wanted. */
 export function filesPut(roles: readonly Role[], wanted: Wanted, facts: NodeFacts): NodeFacts {
-  const files = roles.flatMap(role => role.files(wanted, facts)).filter(file => file.content !== undefined)
+  const files = roles
+    .filter(role => role.applies(wanted))
+    .flatMap(role => role.files(wanted, facts))
+    .filter(file => file.content !== undefined)
   return Object.assign({ ...facts }, ...files.map(stateOf))
 }
