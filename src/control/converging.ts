@@ -12,7 +12,7 @@ import type { Store } from '../io/store.js'
 import type { Act } from './act.js'
 import { unknownInstance } from './choosing.js'
 import type { Commits } from './commits.js'
-import { beginStep, converge, endStep, nodeOfTurn, type StepEnd } from './nodeSteps.js'
+import { beginStep, CHECK, converge, endStep, nodeOfTurn, type StepEnd } from './nodeSteps.js'
 import type { LifeRules } from './phases.js'
 import { lookAgain, rolesOf } from './pools.js'
 import { type Node, nodeOf } from './rebooting.js'
@@ -51,7 +51,7 @@ export type Converger = {
 }
 
 const FACTS_S = 300
-const CHECK = { reason: 'all is as its roles want it: does it work?', timeout: 300, tries: 5 }
+const CHECKING = { id: CHECK, reason: 'all is as its roles want it: does it work?', timeout: 300, tries: 5 }
 const PLAN_MS = 5 * 60_000
 
 /** The node cannot be worked on for a reason that is not its own. */
@@ -93,7 +93,7 @@ export function createConverger(options: ConvergeOptions): Converger {
       await commits.commit(act => wait(act, id, why))
       return undefined
     }
-    const check = { ...CHECK, id: 'check', script: checkScript(roles, wanted, facts) }
+    const check = { ...CHECKING, script: checkScript(roles, wanted, facts) }
     await runStep(session, id, check, act => finish(act, id, steps))
     return undefined
   }

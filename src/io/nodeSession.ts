@@ -61,7 +61,7 @@ const UNRUN_CODE = 91
  * writes is kept there until it ends, so that a connection that is cut does not break it: it comes to its end, and the
  * next one to come waits for that. Children that stay (containers) do not hold the lock.
  */
-function commandOf({ script, input = Buffer.alloc(0), timeout }: NodeScript, folder: string): Command {
+export function commandOf({ script, input = Buffer.alloc(0), timeout }: NodeScript, folder: string): Command {
   const text = Buffer.from(script)
   const command = `
 umask 077

@@ -116,6 +116,33 @@ export async function daemonIn(t: Test, options: Options = {}) {
 
   const home = { hostName: 'web', hostKeys: HOST_KEYS }
 
+  /** Machines that install and phone home, the first one first; their instances. */
+  const rise = async (macs: readonly Mac[]): Promise<InstanceId[]> => {
+    const ids: InstanceId[] = []
+    for (const own of macs) {
+      const scoutToken = await scout(own)
+      const [instance] = await run({ filter: [`mac=${own}`] })
+      const token = await orderToken(scoutToken)
+      granted(await jobs.report(token, { stage: 'started' }, peerOf(own)))
+      const { phoneToken } = granted(await jobs.finish(token, peerOf(own)))
+      granted(await jobs.report(token, { stage: 'installed' }, peerOf(own)))
+      await netboot(own)
+      granted(await jobs.phoneHome(phoneToken, home, peerOf(own)))
+      if (instance) ids.push(instance.id)
+    }
+    return ids
+  }
+
+  /** Does all that is due now, and what follows from it. */
+  const idle = async () => {
+    for (let rounds = 0; rounds < 50; rounds++) {
+      await reconciler.pass()
+      await reconciler.settled()
+      if (!(await store.dueInstances(now())).some(({ convergeAt }) => convergeAt)) return
+    }
+    throw new Error('there is always something due')
+  }
+
   /** One instance on the first machine, led to a phase by what its machine would do. */
   const reach = async (phase: Phase) => {
     const own = MACS[0]
@@ -172,7 +199,7 @@ export async function daemonIn(t: Test, options: Options = {}) {
 
   return {
     ...{ ...base, instances, jobs, joining, rulesFile, reconciler, converger, rules, close },
-    ...{ netboot, scout, poll, orderToken, run, reach, phaseOf, rebooted, home },
+    ...{ netboot, scout, poll, orderToken, run, rise, idle, reach, phaseOf, rebooted, home },
   }
 }
 

@@ -1,72 +1,13 @@
-import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { userInfo } from 'node:os'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { type OnNode, runOnNode } from '../../src/io/ssh.js'
-import { openSshKey } from '../../src/io/sshKey.js'
+import t from 'tap'
+import { type OnNode, openSession, runOnNode } from '../../src/io/ssh.js'
+import { freePort, KEY_TYPES, startSshd } from '../support/sshd.js'
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+const { reach, publicKey, log, otherKey } = await startSshd(t)
 
-const KEY_TYPES = ['ed25519', 'ecdsa', 'rsa'] as const
-
-/** OpenSSH's server on a loopback port, with host keys of every type, which lets the daemon's key in. */
-async function startSshd(t: Test) {
-  const dir = t.testdir()
-  const key = await openSshKey(dir)
-  const at = (name: string) => join(dir, name)
-  for (const type of KEY_TYPES)
-    execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-f', at(type)], { stdio: 'ignore' })
-  mkdirSync('/run/sshd', { recursive: true }) // its own, for the privileges that it gives away
-  writeFileSync(at('authorized_keys'), `${key.public}\n`)
-  const port = await freePort()
-  const settings = [
-    `Port ${port}`,
-    'ListenAddress 127.0.0.1',
-    ...KEY_TYPES.map(type => `HostKey ${at(type)}`),
-    `AuthorizedKeysFile ${at('authorized_keys')}`,
-    'StrictModes no', // the folder is in /tmp, perhaps
-    'PidFile none',
-    'PermitRootLogin prohibit-password',
-    'LogLevel VERBOSE',
-  ]
-  writeFileSync(at('sshd_config'), `${settings.join('\n')}\n`)
-  const log: string[] = []
-  const sshd = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('sshd_config')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  t.teardown(() => sshd.kill())
-  await new Promise<void>((resolve, reject) => {
-    sshd.once('exit', () => reject(new Error(log.join(''))))
-    sshd.stderr.on('data', data => {
-      log.push(String(data))
-      if (/Server listening/.test(log.join(''))) resolve()
-    })
-  })
-  const publicKey = (type: string) =>
-    readFileSync(at(`${type}.pub`), 'utf8')
-      .split(' ')
-      .slice(0, 2)
-      .join(' ')
-  const run = (some: Partial<OnNode> = {}) =>
-    runOnNode({
-      ...{ address: '127.0.0.1', port, user: userInfo().username, key: key.private },
-      ...{ hostKeys: KEY_TYPES.map(publicKey), command: 'echo up', end: AbortSignal.timeout(10_000) },
-      ...some,
-    })
-  return { run, publicKey, log, otherKey: () => openSshKey(at('other')) }
-}
-
-const { run, publicKey, log, otherKey } = await startSshd(t)
+const run = (some: Partial<OnNode> = {}) =>
+  runOnNode({ ...reach, command: 'echo up', end: AbortSignal.timeout(10_000), ...some })
 
 for (const type of KEY_TYPES)
   t.test(`a node that is known by its ${type} key`, async t => {
@@ -110,4 +51,48 @@ t.test('nobody, and those who keep silent', async t => {
   await t.rejects(run({ command: 'sleep 60', end: AbortSignal.timeout(1500) }), /did not answer in time/)
   t.ok(performance.now() - begun < 10_000)
   await t.rejects(run({ end: AbortSignal.abort() }), /no time left/)
+})
+
+t.test('several commands over one connection, with input', async t => {
+  const before = log.length
+  const session = await openSession({ ...reach, end: AbortSignal.timeout(30_000) })
+  const input = Buffer.alloc(300_000, 'abc\n')
+  t.match(await session.run({ command: 'wc -c', input }), { code: 0, stdout: '300000\n' })
+  t.match(await session.run({ command: 'cat', input, kept: 10 }), { stdout: 'c\nabc\nabc\n' })
+  t.match(await session.run({ command: 'cat; exit 4' }), { code: 4, stdout: '' }, 'no input ends at once')
+  t.equal(
+    log
+      .slice(before)
+      .join('')
+      .match(/Accepted publickey/g)?.length,
+    1,
+  )
+  const late = t.rejects(session.run({ command: 'sleep 60' }), {
+    fault: 'unreachable',
+    message: /cannot reach/,
+  })
+  session.close()
+  await late
+  await t.rejects(
+    session.run({ command: 'true' }),
+    { fault: 'unreachable', message: /./ },
+    'and no more after it',
+  )
+})
+
+t.test('a connection is cut when its time ends', async t => {
+  const end = new AbortController()
+  const session = await openSession({ ...reach, end: end.signal })
+  const cut = t.rejects(session.run({ command: 'sleep 60' }), { message: /did not answer in time/ })
+  end.abort()
+  await cut
+})
+
+t.test('what went wrong is told apart', async t => {
+  const hostKeys = [(await otherKey()).public]
+  await t.rejects(run({ hostKeys }), { fault: 'stranger', message: /another/ })
+  await t.rejects(run({ key: (await otherKey()).private }), {
+    fault: 'unreachable',
+    message: /does not accept/,
+  })
 })
