@@ -5,7 +5,7 @@ import type { Reads } from '../io/store.js'
 import { type PoolRules, rolesOf } from './pools.js'
 
 /** What is the same for every node. */
-export type Around = Pick<Wanted, 'users' | 'ownerKeys' | 'daemon' | 'ca'>
+export type Around = Pick<Wanted, 'users' | 'ownerKeys' | 'daemon' | 'ca' | 'images'>
 
 type Published = ReadonlyMap<string, Readonly<Record<string, string>>>
 

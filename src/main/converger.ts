@@ -3,8 +3,8 @@ import type { Config } from '../config.js'
 import { type ConvergeOptions, type Converger, createConverger } from '../control/converging.js'
 import type { Around } from '../control/wanted.js'
 import type { InstanceRecord } from '../core/instance.js'
-import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
-import type { StepInput } from '../core/role.js'
+import { isRefusal, type Refusal } from '../core/refusal.js'
+import { answerImage } from '../io/answerImage.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Authority } from '../io/certificates.js'
 import { openNode } from '../io/nodeSession.js'
@@ -25,7 +25,10 @@ export function convergerOf(config: Config, { sshKey, authority, ...parts }: Par
     roles: roles.named,
     around: () => aroundOf(config, sshKey, authority),
     connect: (node, end) => openNode({ ...node, user: 'root', key: sshKey.private, end }),
-    inputOf: (input, instance) => inputOf(authority, input, instance, parts.now()),
+    inputOf: async (input, instance) =>
+      input.kind === 'image'
+        ? (await answerImage(config.stateDir)).archive
+        : certificate(authority, input.request, instance, parts.now()),
     ...{ atOnce: config.convergeAtOnce, driftCheck: config.driftCheck },
   })
 }
@@ -38,21 +41,26 @@ async function aroundOf(config: Config, sshKey: SshKey, authority: Authority): P
     ownerKeys,
     daemon: { url: urlOf(config), publicKey: sshKey.public },
     ca: authority.view.certificate,
+    images: {
+      answer: await answerImage(config.stateDir).then(
+        ({ id }) => id,
+        () => '',
+      ),
+    },
   }
 }
 
 /** Names in a certificate are those by which others of the pool, and the owner, call the node. */
-async function inputOf(
+async function certificate(
   authority: Authority,
-  input: StepInput,
+  request: string,
   { name, hostName = name, group, address }: InstanceRecord,
   now: Date,
 ): Promise<Buffer | Refusal> {
-  if (input.kind === 'image') return refuse('conflict', 'there is no image yet')
   const names = [...new Set([name, hostName, group])]
   const addresses = address === undefined ? [] : [address]
   const signed = await authority.signNode({
-    ...{ request: input.request, names, addresses, now, random: randomBytes },
+    ...{ request, names, addresses, now, random: randomBytes },
   })
   return isRefusal(signed) ? signed : Buffer.from(signed.certificate)
 }

@@ -9,6 +9,7 @@ export const AROUND: Awaited<ReturnType<ConvergeOptions['around']>> = {
   ownerKeys: ['ssh-ed25519 AAAA owner'],
   daemon: { url: 'http://192.0.2.1:8067', publicKey: 'ssh-ed25519 AAAA muster' },
   ca: 'CA',
+  images: { answer: '' },
 }
 
 export const step = (name: string, more: Partial<Step> = {}): Step => ({
