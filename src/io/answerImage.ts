@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Header } from 'tar'
+import { stampOf } from './stamp.js'
 
 /** A container image: `archive` is what `podman load` reads; `id` is what it is known by in there, 64 hex digits. */
 export type ContainerImage = { readonly id: string; readonly archive: Buffer }
@@ -15,21 +16,39 @@ const PROGRAM = `#!/bin/busybox sh
 exec /bin/busybox httpd -f -p 8080 -h /www
 `
 
+/** The image as it is now; undefined as long as there is no scout. */
+export type AnswerImage = () => Promise<ContainerImage | undefined>
+
 /**
  * The image by which nodes prove that they run containers: the scout's static busybox as a web server of one page. It is
- * made here, as no registry may be in reach. Equal programs make equal bytes.
- * @throws Error (rejects) when the scout was not built yet
+ * made here, as no registry may be in reach, and again when the scout is.
  */
-export async function answerImage(stateDir: string): Promise<ContainerImage> {
+export function openAnswerImage(stateDir: string): AnswerImage {
   const path = join(stateDir, 'scout', 'busybox')
-  try {
-    return imageOf(await readFile(path))
-  } catch (cause) {
-    throw new Error(`cannot read ${path}: run "muster scout build"`, { cause })
+  let known: { stamp: string; image: ContainerImage | undefined } | undefined
+  return async () => {
+    const stamp = await stampOf(path)
+    if (known?.stamp !== stamp) {
+      const busybox = await readIfThere(path)
+      known = { stamp, image: busybox && imageOf(busybox) }
+    }
+    return known.image
   }
 }
 
-/** @param busybox a static one, for the nodes' architecture */
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw cause
+  }
+}
+
+/**
+ * Equal programs make equal bytes.
+ * @param busybox a static one, for the nodes' architecture
+ */
 export function imageOf(busybox: Buffer): ContainerImage {
   const layer = archive([
     ['bin/', undefined],

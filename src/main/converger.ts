@@ -3,8 +3,9 @@ import type { Config } from '../config.js'
 import { type ConvergeOptions, type Converger, createConverger } from '../control/converging.js'
 import type { Around } from '../control/wanted.js'
 import type { InstanceRecord } from '../core/instance.js'
-import { isRefusal, type Refusal } from '../core/refusal.js'
-import { answerImage } from '../io/answerImage.js'
+import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
+import type { StepInput } from '../core/role.js'
+import { type AnswerImage, openAnswerImage } from '../io/answerImage.js'
 import { readAuthorizedKeys } from '../io/authorizedKeys.js'
 import type { Authority } from '../io/certificates.js'
 import { openNode } from '../io/nodeSession.js'
@@ -19,21 +20,21 @@ type Parts = Pick<ConvergeOptions, 'store' | 'commits' | 'rules' | 'now' | 'log'
 
 /** What works on nodes, with all that it needs of the world. */
 export function convergerOf(config: Config, { sshKey, authority, ...parts }: Parts): Converger {
+  const image = openAnswerImage(config.stateDir)
   const roles = openRoles({ folder: config.rolesDir, log: parts.log })
   return createConverger({
     ...parts,
     roles: roles.named,
-    around: () => aroundOf(config, sshKey, authority),
+    around: () => aroundOf(config, { sshKey, authority, image }),
     connect: (node, end) => openNode({ ...node, user: 'root', key: sshKey.private, end }),
-    inputOf: async (input, instance) =>
-      input.kind === 'image'
-        ? (await answerImage(config.stateDir)).archive
-        : certificate(authority, input.request, instance, parts.now()),
+    inputOf: (input, instance) => inputOf({ authority, image }, input, instance, parts.now()),
     ...{ atOnce: config.convergeAtOnce, driftCheck: config.driftCheck },
   })
 }
 
-async function aroundOf(config: Config, sshKey: SshKey, authority: Authority): Promise<Around> {
+type Means = { readonly sshKey: SshKey; readonly authority: Authority; readonly image: AnswerImage }
+
+async function aroundOf(config: Config, { sshKey, authority, image }: Means): Promise<Around> {
   const ownerKeys = await readAuthorizedKeys(config.authorizedKeys)
   if (isRefusal(ownerKeys)) throw new Error(ownerKeys.why)
   return {
@@ -41,26 +42,23 @@ async function aroundOf(config: Config, sshKey: SshKey, authority: Authority): P
     ownerKeys,
     daemon: { url: urlOf(config), publicKey: sshKey.public },
     ca: authority.view.certificate,
-    images: {
-      answer: await answerImage(config.stateDir).then(
-        ({ id }) => id,
-        () => '',
-      ),
-    },
+    images: { answer: (await image())?.id ?? '' },
   }
 }
 
 /** Names in a certificate are those by which others of the pool, and the owner, call the node. */
-async function certificate(
-  authority: Authority,
-  request: string,
+async function inputOf(
+  { authority, image }: Omit<Means, 'sshKey'>,
+  input: StepInput,
   { name, hostName = name, group, address }: InstanceRecord,
   now: Date,
 ): Promise<Buffer | Refusal> {
+  if (input.kind === 'image')
+    return (await image())?.archive ?? refuse('conflict', 'the scout is missing: run "muster scout build"')
   const names = [...new Set([name, hostName, group])]
   const addresses = address === undefined ? [] : [address]
   const signed = await authority.signNode({
-    ...{ request, names, addresses, now, random: randomBytes },
+    ...{ request: input.request, names, addresses, now, random: randomBytes },
   })
   return isRefusal(signed) ? signed : Buffer.from(signed.certificate)
 }

@@ -9,7 +9,7 @@ export const AROUND: Awaited<ReturnType<ConvergeOptions['around']>> = {
   ownerKeys: ['ssh-ed25519 AAAA owner'],
   daemon: { url: 'http://192.0.2.1:8067', publicKey: 'ssh-ed25519 AAAA muster' },
   ca: 'CA',
-  images: { answer: '' },
+  images: { answer: 'a'.repeat(64) },
 }
 
 export const step = (name: string, more: Partial<Step> = {}): Step => ({
