@@ -30,7 +30,7 @@ export type Database = {
   close(): Promise<void>
 }
 
-const BUSY_MS = 5_000 // another process may hold the write lock: a backup, the sqlite3 shell
+const BUSY_MS = 15_000 // another process may hold the write lock: a backup, the sqlite3 shell, a start on a slow card
 
 const BUSY_PAUSE_MS = 20
 
