@@ -141,10 +141,8 @@ async function watch(
 ): Promise<Exit> {
   const ids = reservation.instances.map(i => i.id)
   context.err(`${reservation.id}: ${reservation.instances.map(i => `${i.name} (${i.id})`).join(', ')}`)
-  const begun = context.clock()
   const { instances, missed } = await waitFor(client, ids, { goal: 'running', timeout }, context)
-  const now = new Date(context.now.getTime() + context.clock() - begun)
-  tellReservations([{ ...reservation, instances }], output, { ...context, now })
+  tellReservations([{ ...reservation, instances }], output, context)
   let exit: Exit = EXIT.ok
   for (const failure of missed) exit = fail(failure, context, exit)
   return exit

@@ -47,7 +47,7 @@ async function bodyOf(req: IncomingMessage): Promise<string> {
   return text
 }
 
-/** A world whose output is kept, at a fixed time; a pause takes none. */
+/** A world whose output is kept; its time stands still but for pauses, which take none of ours. */
 export function fakeContext(server: string): Context & { stdout: () => string; stderr: () => string } {
   const out: string[] = []
   const err: string[] = []
@@ -58,7 +58,9 @@ export function fakeContext(server: string): Context & { stdout: () => string; s
     pause: async ms => {
       passed += ms
     },
-    now: new Date('2026-01-02T12:00:00Z'),
+    get now() {
+      return new Date(Date.UTC(2026, 0, 2, 12) + passed)
+    },
     out: line => void out.push(line),
     err: line => void err.push(line),
     stdout: () => out.map(line => `${line}\n`).join(''),

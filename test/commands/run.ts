@@ -10,7 +10,7 @@ export async function runAgainst(
   world: Partial<Context> = {},
 ) {
   const api = await fakeApi(answers)
-  const context = { ...fakeContext(api.url), ...world }
+  const context = Object.assign(fakeContext(api.url), world) // a copy would hold the time
   const defaults = Object.fromEntries(Object.entries(command.options).map(([key, o]) => [key, o.default]))
   const exit = await command.run({ ...defaults, ...options, operands } as never, context)
   await api.close()

@@ -65,6 +65,11 @@ t.test('ends at the time-out, and says that it goes on', async t =>
   }),
 )
 
+t.test('the time since the launch is that of the end', async t => {
+  const launched = { ...installing, launched: '2026-01-02T12:00:00.000Z' }
+  t.match(await watch([launched], { timeout: 40, output: 'table' }), { stdout: / 40 s ago / })
+})
+
 t.test('a daemon that stays away', async t =>
   t.match(await watch([away], { timeout: 30 }), { exit: EXIT.unreachable, stderr: /does not answer/ }),
 )
