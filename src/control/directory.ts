@@ -6,7 +6,7 @@ import type { Reads } from '../io/store.js'
 export type Directory = {
   /** As ~/.ssh/known_hosts. */
   knownHosts(): Promise<string>
-  /** For Ansible: the nodes that can be worked on. */
+  /** For Ansible: the nodes that run. One that is being made into a node may lack the owner's account. */
   inventory(): Promise<AnsibleInventory>
 }
 

@@ -1,12 +1,12 @@
-import type { InstanceRecord, Tags } from './instance.js'
+import type { InstanceRecord, PoolRole, Tags } from './instance.js'
 import type { Machine } from './machine.js'
 
-/** A node with its machine, and what it is in its pool once that has elected. */
+/** A node with its machine. */
 export type InventoryNode = {
   readonly instance: Pick<
     InstanceRecord,
-    'id' | 'name' | 'address' | 'system' | 'group' | 'user' | 'profile' | 'snapshot' | 'tags'
-  > & { readonly role?: 'master' | 'worker' }
+    'id' | 'name' | 'address' | 'system' | 'group' | 'role' | 'user' | 'profile' | 'snapshot' | 'tags'
+  >
   readonly machine: Machine
 }
 
@@ -17,7 +17,7 @@ export type HostVars = {
   readonly muster_instance: string
   readonly muster_system: string // the machine's name
   readonly muster_pool: string
-  readonly muster_role: 'master' | 'worker' | '' // empty until the pool has elected
+  readonly muster_role: PoolRole | '' // empty until the pool has elected
   readonly muster_master: string // host name; empty until the pool has elected
   readonly muster_user: string
   readonly muster_profile: string
@@ -41,7 +41,7 @@ export type AnsibleInventory = {
 } & Readonly<Record<string, unknown>>
 
 /**
- * Hosts are the nodes that have phoned home, by host name. Groups: `pool_NAME`, `profile_NAME`, `role_master`,
+ * Hosts are nodes that have told their address, by host name. Groups: `pool_NAME`, `profile_NAME`, `role_master`,
  * `role_worker` and `masters`; the last three are there even when nobody is in them, so that a playbook may name them.
  */
 export function ansibleInventory(nodes: readonly InventoryNode[], ownerUser: string): AnsibleInventory {

@@ -43,6 +43,7 @@ async function remember(t: Test, stateDir: string, hostKeys: Readonly<Record<str
       const known = { name, address, hostKeys: [hostKeys[name] ?? ''] }
       await tx.saveInstance({ ...kept, ...known, phase: 'running' })
       await tx.save({ ...machine, vendor: n === 0 ? '{{ 7 * 7 }}' : 'Example' })
+      if (n === 0) await tx.savePool({ name: 'default', minNodes: 1, master: record.id })
     }
   })
   await d.close()
@@ -115,7 +116,8 @@ t.test('ansible-inventory reads the groups', async t => {
     ['pool_default', ['web-1', 'web-2']],
     ['profile_debian_12_image', ['web-1', 'web-2']],
     ['masters', ['@role_master:']],
-    ['role_worker', []],
+    ['role_master', ['web-1']],
+    ['role_worker', ['web-2']],
   ] as const)
     t.match(graph, new RegExp(`--@${group}:\\n${hosts.map(host => `  \\|.*--${host}\\n`).join('')}`), group)
 })
@@ -124,7 +126,11 @@ t.test('ansible-inventory knows of each host what muster knows', async t => {
   const read = JSON.parse(owner('ansible-inventory', '--list')) as AnsibleInventory
   const told = JSON.parse(owner('muster', 'inventory', '--list')) as AnsibleInventory
   t.same(read._meta.hostvars, told._meta.hostvars)
-  t.match(told._meta.hostvars['web-2'], { ansible_host: '10.77.0.12', muster_vendor: 'Example' })
+  t.match(told._meta.hostvars['web-2'], {
+    ansible_host: '10.77.0.12',
+    muster_vendor: 'Example',
+    muster_master: 'web-1',
+  })
   t.same(JSON.parse(owner('ansible-inventory', '--host', 'web-2')), told._meta.hostvars['web-2'])
 })
 
