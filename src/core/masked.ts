@@ -13,10 +13,12 @@ const SECRETS: readonly RegExp[] = [
   /(?<=\b(?:password|passwd|token|secret)\s*[=:]\s*)\S+/gi,
 ]
 
+const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g') // ECMA-48, CSI
+
 /** What a step wrote, as far as it may be kept: without keys, hashes of passwords, tokens, and terminals' commands. */
 export const transcriptOf = (output: string, longest: number): string =>
   SECRETS.reduce((text, secret) => text.replace(secret, '[secret]'), masked(output))
     .replace(/\r\n?/g, '\n')
-    .replace(/\p{Cc}\[[0-9;?]*[A-Za-z]/gu, '')
+    .replace(COLOUR, '')
     .replace(/[^\P{Cc}\n\t]/gu, '')
     .slice(-longest)
