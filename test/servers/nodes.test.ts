@@ -6,7 +6,6 @@ import { PLAN_VIEW, POOL_VIEW, STEP_VIEW } from '../support/instances.js'
 /** What is done on nodes, and their pools, as routes. */
 
 const token = API_TOKEN
-const { api, asked } = await startServices(t)
 
 for (const [name, method, path, body, status, answer, call] of [
   ['what was done', 'GET', '/instances/oak-1/steps', undefined, 200, [STEP_VIEW], undefined],
@@ -40,7 +39,7 @@ for (const [name, method, path, body, status, answer, call] of [
   ['for none', 'PATCH', '/pools/default', { minNodes: 0 }, 400, { error: { code: 'invalid' } }, undefined],
 ] as const)
   t.test(name, async t => {
-    asked.length = 0
+    const { api, asked } = await startServices(t)
     const { status: got, body: told } = await ask(api + path, { token, method, body })
     t.equal(got, status)
     t.match(told, answer)
