@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { bootableTemplate } from './disks.js'
-import { run } from './process.js'
+import { overlaid } from './overlay.js'
 import { readyScout } from './scout.js'
 
 /** A small installation tree in the form of Rocky's, as no mirror of Rocky is in reach of a test. */
@@ -14,7 +14,10 @@ export type RockyTree = {
 }
 
 /** Where the stand-in's two programs go in the scout's root: in the place of the scout, and of what it is told by. */
-const PROGRAMS = { anaconda: 'usr/lib/scout/scout', 'boot-mac': 'usr/lib/scout/boot-mac' }
+const PROGRAMS = {
+  'usr/lib/scout/scout': new URL('rocky/anaconda', import.meta.url),
+  'usr/lib/scout/boot-mac': new URL('rocky/boot-mac', import.meta.url),
+}
 
 /**
  * Real: the form of .treeinfo with its checksums, a kernel and an initrd that boot, everything that crosses the
@@ -29,7 +32,8 @@ export async function createRockyTree(labFolder: string): Promise<RockyTree> {
   await mkdir(join(os, 'faults'))
   const scout = join(await readyScout(), 'scout')
   await copyFile(join(scout, 'vmlinuz'), join(boot, 'vmlinuz'))
-  await writeFile(join(boot, 'initrd.img'), await initrd(join(scout, 'initrd'), join(folder, 'overlay')))
+  const initrd = await overlaid(join(scout, 'initrd'), PROGRAMS, join(folder, 'overlay'))
+  await writeFile(join(boot, 'initrd.img'), initrd)
   await copyFile(await bootableTemplate(), join(os, 'images/stand-in.img'))
   await writeFile(
     join(os, '.treeinfo'),
@@ -42,26 +46,6 @@ export async function createRockyTree(labFolder: string): Promise<RockyTree> {
       await (why === undefined ? rm(path) : writeFile(path, why))
     },
   }
-}
-
-/** The scout's initrd with another archive behind it, whose files go over those of the first. */
-async function initrd(scout: string, overlay: string): Promise<Buffer> {
-  for (const [name, path] of Object.entries(PROGRAMS)) {
-    const to = join(overlay, path)
-    await mkdir(join(to, '..'), { recursive: true })
-    await copyFile(new URL(`rocky/${name}`, import.meta.url), to)
-    await chmod(to, 0o755)
-  }
-  const list = Object.values(PROGRAMS).join('\n')
-  await run('sh', [
-    '-c',
-    `cd "$0" && printf '%s\n' "$1" | busybox cpio -o -H newc >../overlay.cpio`,
-    overlay,
-    list,
-  ])
-  const first = await readFile(scout)
-  const gap = Buffer.alloc(-first.length & 3) // Documentation/driver-api/early-userspace/buffer-format.rst
-  return Buffer.concat([first, gap, await readFile(join(overlay, '../overlay.cpio'))])
 }
 
 async function treeinfo(os: string, files: readonly string[]): Promise<string> {

@@ -1,0 +1,75 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { InstanceView } from '../../../src/core/instanceView.js'
+import type { StepView } from '../../../src/core/nodeStep.js'
+import type { PoolView } from '../../../src/core/pool.js'
+import type { Lab } from './lab.js'
+import { run, runIn } from './process.js'
+
+/** The account that runs containers, and the owner's. */
+export const POOL_USER = 'pool'
+export const OWNER_USER = 'owner'
+
+/** What makes the daemon work on nodes over SSH. */
+export const ROLES = ['--roles', 'base,certificate,podman,master,worker']
+
+/** A file of join rules, and the flag that names it. YAML is a superset of JSON. */
+export async function joinRules(lab: Lab, rules: readonly object[]): Promise<readonly string[]> {
+  const path = join(lab.folder, 'join-rules.yaml')
+  await writeFile(path, JSON.stringify(rules))
+  return ['--join-rules', path]
+}
+
+export async function poolNamed({ daemon }: Lab, name: string): Promise<PoolView> {
+  const found = (await daemon.api<PoolView[]>('GET', 'pools')).find(pool => pool.name === name)
+  if (!found) throw new Error(`there is no pool ${name}`)
+  return found
+}
+
+export const stepsOf = ({ daemon }: Lab, { id }: Pick<InstanceView, 'id'>) =>
+  daemon.api<StepView[]>('GET', `instances/${id}/steps`)
+
+/** As the account that runs the containers; the owner may become anybody. */
+export const inPool = ({ owner }: Lab, node: InstanceView, command: string): Promise<string> => {
+  const login = `cd /; export XDG_RUNTIME_DIR=/run/user/$(id -u); ${command}`
+  const quoted = `'${login.replaceAll("'", "'\\''")}'`
+  return owner.ssh(OWNER_USER, node, `sudo -n -u ${POOL_USER} -H sh -c ${quoted}`)
+}
+
+/** The certificate of a node, as openssl judges it by muster's CA: for its name and its address, as server and client. */
+export async function verifies(lab: Lab, node: InstanceView): Promise<string> {
+  const folder = join(lab.folder, `tls-${node.name}`)
+  await mkdir(folder, { recursive: true })
+  const files = { ca: join(folder, 'ca.pem'), node: join(folder, 'node.pem') }
+  await writeFile(files.ca, await lab.daemon.muster('ca', 'export'))
+  await writeFile(files.node, await lab.owner.ssh(OWNER_USER, node, 'sudo cat /etc/muster/tls/node.pem'))
+  const names = ['-verify_hostname', node.name, '-verify_ip', node.address ?? '']
+  const verify = (purpose: string) =>
+    run('openssl', ['verify', '-CAfile', files.ca, '-purpose', purpose, ...names, files.node])
+  return `${await verify('sslserver')}${await verify('sslclient')}`
+}
+
+const ANSIBLE_MS = 300_000
+
+/** Debian's ansible beside the daemon, with muster's inventory, the owner's key and the pinned host keys. */
+export async function ansible(lab: Lab, ...args: readonly string[]): Promise<string> {
+  const folder = join(lab.folder, 'ansible')
+  const bin = join(folder, 'bin')
+  await mkdir(bin, { recursive: true })
+  const token = join(lab.daemon.stateDir, 'api-token')
+  const muster = `#!/bin/sh\nexec ${process.execPath} ${resolve('dist/cli.js')} --token-file ${token} "$@"\n`
+  await writeFile(join(bin, 'muster'), muster, { mode: 0o755 })
+  const knownHosts = join(folder, 'known_hosts')
+  await writeFile(knownHosts, await lab.daemon.muster('known-hosts'))
+  const set = [
+    `PATH=${bin}:${process.env.PATH}`,
+    `HOME=${folder}`,
+    'ANSIBLE_NOCOLOR=1',
+    'ANSIBLE_HOST_KEY_CHECKING=True',
+    `ANSIBLE_SSH_ARGS=-F /dev/null -o UserKnownHostsFile=${knownHosts} -o GlobalKnownHostsFile=/dev/null`,
+    'ANSIBLE_TIMEOUT=60',
+  ]
+  const inventory = resolve('ansible/muster-inventory')
+  const given = ['-i', inventory, '--private-key', join(lab.folder, 'owner'), ...args]
+  return await runIn(lab.lan.daemon, 'env', [...set, 'ansible', ...given], ANSIBLE_MS)
+}

@@ -1,0 +1,108 @@
+import t, { type Test } from 'tap'
+import type { InstanceView } from '../../src/core/instanceView.js'
+import { ansible, inPool, joinRules, poolNamed, ROLES, stepsOf, verifies } from './lib/cloud.js'
+import { DISK, instanceOn, PROFILE } from './lib/instances.js'
+import { withLab } from './lib/lab.js'
+import type { LabMachine } from './lib/machine.js'
+import { runIn, until } from './lib/process.js'
+import { BOUND, inScout } from './lib/steps.js'
+
+const POOL = 'room'
+const RULE = { name: 'everything', match: ['cores>=1'], group: POOL, profile: PROFILE, 'min-nodes': 3 }
+
+/** Three emulated machines at once on two cores. */
+const POOL_MS = 2_400_000
+const TURN_MS = 600_000
+
+t.test('three machines are switched on, and are a cloud', async t => {
+  await withLab('pool', async lab => {
+    const { daemon, lan } = lab
+    const mirrors = await lab.openMirrors()
+    await daemon.takeMedia([PROFILE])
+    await daemon.start([...mirrors.flags, ...lab.owner.flags, ...ROLES, ...(await joinRules(lab, [RULE]))])
+    const big = await lab.addMachine({ firmware: 'bios-ipxe-rom', cores: 4, disks: [DISK] })
+    const small = await lab.addMachine({ firmware: 'bios-ipxe-rom', cores: 1, disks: [DISK] })
+    const middle = await lab.addMachine({ firmware: 'uefi-edk2', cores: 2, disks: [DISK] })
+    const all = [small, middle, big]
+    for (const machine of all) await machine.powerOn()
+
+    const runs = (machine: LabMachine) =>
+      until(`${machine.spec.name} runs`, POOL_MS, async () => {
+        const node = await instanceOn(lab, machine).catch(() => undefined)
+        if (node?.state === 'failed') throw new Error(`${node.name} failed: ${node.reason}`)
+        return node?.state === 'running' ? node : undefined
+      })
+    const nodes = await Promise.all(all.map(runs))
+    const [master, ...workers] = nodes as [InstanceView, InstanceView, InstanceView]
+
+    await t.test('the one with the fewest cores is the master', async t => {
+      t.equal((await poolNamed(lab, POOL)).master, master.id)
+      const told = (await daemon.api<{ kind: string; text: string }[]>('GET', 'events?limit=1000'))
+        .filter(({ kind }) => kind === 'pool')
+        .map(({ text }) => text)
+      t.ok(
+        told.some(text => /waiting for nodes \([12]\/3\)/.test(text)),
+        'it waited for three',
+      )
+      t.equal(told.filter(text => text.includes('master')).length, 1, 'and elected once')
+    })
+
+    await containers(t, 'the master', master, workers)
+
+    await t.test('certificates are by the CA', async t => {
+      for (const node of nodes) t.match(await verifies(lab, node), /OK\n[^]*OK\n/, node.name)
+    })
+
+    await t.test('ansible reaches all of them', async t => {
+      const said = await ansible(lab, 'all', '-m', 'ping')
+      for (const { name } of nodes) t.match(said, new RegExp(`^${name} \\| SUCCESS`, 'm'))
+    })
+
+    await t.test('a second pass changes nothing', async t => {
+      const before = await Promise.all(nodes.map(node => stepsOf(lab, node)))
+      for (const { name } of nodes)
+        t.match(await daemon.muster('plan', name), /nothing to do/, `plan of ${name}`)
+      const said = await daemon.musterWithin(TURN_MS, 'converge', ...nodes.map(({ id }) => id), '--wait')
+      t.match(said, /nothing to do|unchanged/)
+      t.same(await Promise.all(nodes.map(node => stepsOf(lab, node))), before, 'no step was run')
+    })
+
+    await t.test('the master goes, and another one takes over', async t => {
+      const from = small.serial().mark()
+      await daemon.muster('terminate-instances', '-i', master.id)
+      await inScout(lab, small, from)
+      const [heir, left] = workers as [InstanceView, InstanceView]
+      await until('another master', TURN_MS, async () =>
+        (await poolNamed(lab, POOL)).master === heir.id ? true : undefined,
+      )
+      await until('the connection of the new master', TURN_MS, async () =>
+        (await inPool(lab, heir, `podman --connection ${left.name} ps`).catch(() => undefined)) === undefined
+          ? undefined
+          : true,
+      )
+      await containers(t, 'the new master', heir, [left])
+      await daemon.waitFor(small.mac, 'stays free', BOUND.order, ({ free }) => free)
+      const keys = await inPool(lab, left, 'cat .ssh/authorized_keys')
+      t.equal(keys.trim().split('\n').length, 1, 'the key of the old master is gone')
+    })
+
+    /** From the master: containers are listed and started on each worker, and answer on the LAN. */
+    async function containers(t: Test, who: string, from: InstanceView, to: readonly InstanceView[]) {
+      await t.test(`${who} starts containers on the workers`, async t => {
+        for (const worker of to) {
+          const podman = (what: string) => inPool(lab, from, `podman --connection ${worker.name} ${what}`)
+          t.match(await podman('ps --format "{{.Names}}"'), /muster-answer/, `lists those of ${worker.name}`)
+          const image = (await podman('images --quiet answer')).trim()
+          await podman(`run --detach --replace --name web --publish 8081:8080 ${image}`)
+          const answer = await runIn(
+            lan.router,
+            'curl',
+            ['-sS', '--retry', '10', '--retry-all-errors', `http://${worker.address}:8081/`],
+            60_000,
+          )
+          t.match(answer, /\S/, `${worker.name} answers`)
+        }
+      })
+    }
+  })
+})
