@@ -6,6 +6,7 @@ const BENCHES: Record<string, () => Promise<{ run(): Promise<Row[]> }>> = {
   dhcp: () => import('./dhcp.js'),
   http: () => import('./http.js'),
   mirror: () => import('./mirror.js'),
+  pool: () => import('./pool.js'),
   run: () => import('./run.js'),
   tftp: () => import('./tftp.js'),
   storm: () => import('./storm.js'),

@@ -1,17 +1,32 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { CHECK } from '../../../src/control/nodeSteps.js'
 import type { InstanceView } from '../../../src/core/instanceView.js'
 import type { StepView } from '../../../src/core/nodeStep.js'
 import type { PoolView } from '../../../src/core/pool.js'
 import type { Lab } from './lab.js'
-import { run, runIn } from './process.js'
+import { run, runIn, until } from './process.js'
 
 /** The account that runs containers, and the owner's. */
 export const POOL_USER = 'pool'
 export const OWNER_USER = 'owner'
 
 /** What makes the daemon work on nodes over SSH. */
-export const ROLES = ['--roles', 'base,certificate,podman,master,worker']
+export const SHIPPED = 'base, certificate, podman, master, worker'
+export const ROLES = ['--roles', SHIPPED.replaceAll(' ', '')]
+
+/**
+ * The owner's roles, and the flags that name their place.
+ * @param own YAML by name
+ */
+export async function ownRoles(lab: Lab, own: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const folder = join(lab.folder, 'roles')
+  for (const [name, yaml] of Object.entries(own)) {
+    await mkdir(join(folder, name), { recursive: true })
+    await writeFile(join(folder, name, 'role.yaml'), yaml)
+  }
+  return ['--roles-dir', folder]
+}
 
 /** A file of join rules, and the flag that names it. YAML is a superset of JSON. */
 export async function joinRules(lab: Lab, rules: readonly object[]): Promise<readonly string[]> {
@@ -26,8 +41,29 @@ export async function poolNamed({ daemon }: Lab, name: string): Promise<PoolView
   return found
 }
 
-export const stepsOf = ({ daemon }: Lab, { id }: Pick<InstanceView, 'id'>) =>
-  daemon.api<StepView[]>('GET', `instances/${id}/steps`)
+/** Waits until a pool has so many nodes for which `is` has held; a failed one ends it at once. */
+export async function inGroup(
+  lab: Lab,
+  group: string,
+  count: number,
+  timeoutMs: number,
+  is: (node: PoolView['nodes'][number]) => boolean,
+): Promise<void> {
+  const seen = new Set<string>()
+  await until(`${count} nodes of ${group}`, timeoutMs, async () => {
+    const { nodes } = await poolNamed(lab, group).catch(() => ({ nodes: [] }) as Pick<PoolView, 'nodes'>)
+    const failed = nodes.find(({ state }) => state === 'failed')
+    if (failed) throw new Error(`${failed.name} failed`)
+    for (const node of nodes) if (is(node)) seen.add(node.id)
+    return seen.size >= count ? true : undefined
+  })
+}
+
+/** What was done on a node, without the looks whether it works. */
+export async function stepsOf({ daemon }: Lab, { id }: Pick<InstanceView, 'id'>): Promise<StepView[]> {
+  const steps = await daemon.api<StepView[]>('GET', `instances/${id}/steps`)
+  return steps.filter(({ step }) => step !== CHECK)
+}
 
 /** As the account that runs the containers; the owner may become anybody. */
 export const inPool = ({ owner }: Lab, node: InstanceView, command: string): Promise<string> => {
@@ -59,12 +95,12 @@ export async function ansible(lab: Lab, ...args: readonly string[]): Promise<str
   const token = join(lab.daemon.stateDir, 'api-token')
   const muster = `#!/bin/sh\nexec ${process.execPath} ${resolve('dist/cli.js')} --token-file ${token} "$@"\n`
   await writeFile(join(bin, 'muster'), muster, { mode: 0o755 })
-  const knownHosts = join(folder, 'known_hosts')
-  await writeFile(knownHosts, await lab.daemon.muster('known-hosts'))
+  const knownHosts = join(folder, 'known_hosts') // the inventory script fills it
   const set = [
     `PATH=${bin}:${process.env.PATH}`,
     `HOME=${folder}`,
     'ANSIBLE_NOCOLOR=1',
+    `MUSTER_KNOWN_HOSTS=${knownHosts}`,
     'ANSIBLE_HOST_KEY_CHECKING=True',
     `ANSIBLE_SSH_ARGS=-F /dev/null -o UserKnownHostsFile=${knownHosts} -o GlobalKnownHostsFile=/dev/null`,
     'ANSIBLE_TIMEOUT=60',

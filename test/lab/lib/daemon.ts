@@ -12,6 +12,9 @@ import { createTranscript, type Transcript } from './transcript.js'
 /** One line of the daemon's log. */
 export type LogLine = { time: string; area: string; msg: string; [field: string]: unknown }
 
+/** What a process has taken: CPU in seconds since it was started, memory in bytes now. */
+export type Usage = { readonly cpu: number; readonly rss: number }
+
 /** The real `muster serve`, in its namespace, with a state directory of its own that survives a restart. */
 export type LabDaemon = {
   readonly stateDir: string
@@ -24,6 +27,7 @@ export type LabDaemon = {
   /** What the daemon logged since it was last started. */
   log(): Transcript
   lines(): LogLine[]
+  usage(): Promise<Usage>
   /** Runs a muster command beside the daemon and returns what it prints; throws when it fails. */
   muster(...args: string[]): Promise<string>
   /** The same for a command that waits for machines. */
@@ -102,6 +106,7 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
     stop: async () => service?.stop(),
     log: () => log,
     lines: () => parseLines(log.text()),
+    usage: () => usageOf(service?.child.pid),
     muster: (...args) => muster(COMMAND_MS, args),
     musterWithin: (timeoutMs, ...args) => muster(timeoutMs, args),
     api,
@@ -124,6 +129,18 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
         return undefined
       }),
   }
+}
+
+const TICKS = 100 // in a second: USER_HZ of /proc, on every architecture that muster runs on
+
+/** proc(5): utime and stime are fields 14 and 15, and the name before them may hold anything but its end. */
+async function usageOf(pid = 0): Promise<Usage> {
+  const [stat, status] = await Promise.all(
+    ['stat', 'status'].map(file => readFile(`/proc/${pid}/${file}`, 'utf8')),
+  )
+  const fields = stat?.split(') ').at(-1)?.split(' ') ?? []
+  const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS
+  return { cpu, rss: Number(status?.match(/VmRSS:\s+(\d+) kB/)?.[1]) * 1024 }
 }
 
 async function takeBootFiles(stateDir: string): Promise<void> {

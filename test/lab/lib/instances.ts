@@ -23,14 +23,25 @@ export async function startForInstalls(
   own: Readonly<Record<string, string>> = {},
 ): Promise<readonly string[]> {
   const mirrors = await lab.openMirrors()
-  const folder = ['--profiles-dir', join(lab.folder, 'profiles')]
-  await mkdir(join(lab.folder, 'profiles'))
-  for (const [name, yaml] of Object.entries(own))
-    await writeFile(join(lab.folder, 'profiles', `${name}.yaml`), yaml)
+  const folder = await ownProfiles(lab, own)
   await lab.daemon.takeMedia([PROFILE, ...Object.keys(own)], folder)
   const all = [...mirrors.flags, ...lab.owner.flags, ...folder, ...flags]
   await lab.daemon.start(all)
   return all
+}
+
+/**
+ * The owner's profiles, and the flags that name their place.
+ * @param own YAML by name
+ */
+export async function ownProfiles(
+  lab: Lab,
+  own: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  const folder = join(lab.folder, 'profiles')
+  await mkdir(folder)
+  for (const [name, yaml] of Object.entries(own)) await writeFile(join(folder, `${name}.yaml`), yaml)
+  return ['--profiles-dir', folder]
 }
 
 const listed = async (lab: Lab) =>
