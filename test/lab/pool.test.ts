@@ -101,13 +101,28 @@ t.test('three machines are switched on, and are a cloud', async t => {
       t.equal(keys.trim().split('\n').length, 1, 'the key of the old master is gone')
     })
 
+    await t.test('a worker goes, and nothing of it is left on the master', async t => {
+      const [heir, left] = workers as [InstanceView, InstanceView]
+      const known = () =>
+        inPool(lab, heir, 'podman system connection list; cat .ssh/known_hosts /etc/muster/pool/*')
+      t.match(await known(), new RegExp(`${left.name}[\\s\\S]*${left.address}`))
+      await daemon.muster('terminate-instances', '-i', left.id)
+      const told = await until('it is forgotten', TURN_MS, async () => {
+        const text = await known()
+        return text.includes(left.name) ? undefined : text
+      })
+      t.notMatch(told, `${left.address} `)
+      t.match(await daemon.instance(heir.id), { state: 'running' })
+    })
+
     /** From the master: containers are listed and started on each worker, and answer on the LAN. */
     async function containers(t: Test, who: string, from: InstanceView, to: readonly InstanceView[]) {
       await t.test(`${who} starts containers on the workers`, async t => {
         for (const worker of to) {
           const podman = (what: string) => inPool(lab, from, `podman --connection ${worker.name} ${what}`)
           t.match(await podman('ps --format "{{.Names}}"'), /muster-answer/, `lists those of ${worker.name}`)
-          const id = await podman(`run --detach --replace --name web --publish 8081:8080 ${ANSWER}`)
+          const said = await podman(`run --detach --replace --name web --publish 8081:8080 ${ANSWER}`)
+          const id = said.trim().split('\n').at(-1) ?? '' // what was replaced is told before
           const url = `http://${worker.address}:8081/`
           const answer = await runIn(lan.router, 'curl', ['-sS', ...PATIENTLY, url], 60_000)
           t.equal(answer.trim(), id.slice(0, 12), `a container on ${worker.name} answers with its host name`)
