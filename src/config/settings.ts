@@ -185,7 +185,7 @@ export const SETTINGS = {
   ),
   roles: setting<readonly string[]>(
     roleNames,
-    [],
+    ['base', 'certificate', 'podman', 'master', 'worker'],
     'Roles that nodes get over SSH once they are installed, unless their profile names others. Empty: they are left as they were installed.',
   ),
   'roles-dir': setting(

@@ -79,7 +79,7 @@ async function start(t: Test) {
   mkdirSync(state, { mode: 0o700 })
   await remember(t, state, hostKeys)
   for (const { name, address } of NODES) await startNode(t, lan, folder, address, at(name))
-  const flags = ['--config=/dev/null', `--state-dir=${state}`, '--address=10.77.0.2']
+  const flags = ['--config=/dev/null', `--state-dir=${state}`, '--address=10.77.0.2', '--roles=']
   const daemon = startIn(lan.daemon, process.execPath, [PROGRAM, 'serve', ...flags], {
     ...{ name: 'daemon', logFile: at('daemon.log') },
   })

@@ -35,7 +35,13 @@ async function startDaemon(t: Test) {
   t.teardown(() => rmSync(state, { recursive: true, force: true }))
   await pretendSupplies(state, new Date())
   const ports = Object.entries(PORTS).map(([name, port]) => `--${name}-port=${port}`)
-  const fixed = ['--config=/dev/null', '--address=127.0.0.1', '--no-check-neighbours', '--log-level=debug']
+  const fixed = [
+    '--config=/dev/null',
+    '--address=127.0.0.1',
+    '--no-check-neighbours',
+    '--log-level=debug',
+    '--roles=',
+  ]
   const own = [`--state-dir=${state}`, `--authorized-keys=${state}/authorized_keys`]
   const args = [PROGRAM, 'serve', ...fixed, ...own, ...ports]
   let child: ChildProcess | undefined

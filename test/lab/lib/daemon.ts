@@ -67,7 +67,8 @@ export async function createDaemon(lan: Lan, folder: string): Promise<LabDaemon>
     boot ??= takeBootFiles(stateDir)
     await boot
     const args = ['dist/cli.js', 'serve', '--state-dir', stateDir, '--interface', DAEMON_INTERFACE]
-    service = startIn(lan.daemon, process.execPath, [...args, '--debug', 'http,scout', ...flags], {
+    const roles = flags.some(flag => flag.startsWith('--roles')) ? [] : ['--roles='] // most ask for no node
+    service = startIn(lan.daemon, process.execPath, [...args, '--debug', 'http,scout', ...roles, ...flags], {
       name: 'daemon',
       logFile: join(folder, 'daemon.log'),
     })
