@@ -13,9 +13,10 @@ export const PRESEEDED = 'debian-12'
 
 const PROGRAMS = Object.fromEntries(
   [
-    ['scout', 'installer'],
-    ...['in-target', 'debconf-set', 'logger', 'wget'].map(name => [name, name] as const),
-  ].map(([place, name]) => [`usr/lib/scout/${place}`, new URL(`debian/${name}`, import.meta.url)]),
+    ['scout', 'debian/installer'],
+    ['boot-mac', 'boot-mac'],
+    ...['in-target', 'debconf-set', 'logger', 'wget'].map(name => [name, `debian/${name}`] as const),
+  ].map(([place, path]) => [`usr/lib/scout/${place}`, new URL(path ?? '', import.meta.url)]),
 )
 
 /**

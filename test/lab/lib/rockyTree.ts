@@ -16,7 +16,7 @@ export type RockyTree = {
 /** Where the stand-in's two programs go in the scout's root: in the place of the scout, and of what it is told by. */
 const PROGRAMS = {
   'usr/lib/scout/scout': new URL('rocky/anaconda', import.meta.url),
-  'usr/lib/scout/boot-mac': new URL('rocky/boot-mac', import.meta.url),
+  'usr/lib/scout/boot-mac': new URL('boot-mac', import.meta.url),
 }
 
 /**
