@@ -1,3 +1,4 @@
+import { transcriptOf } from '../core/masked.js'
 import { runOnNode } from '../io/ssh.js'
 import type { SshKey } from '../io/sshKey.js'
 import type { RebootNode } from './rebooting.js'
@@ -19,10 +20,15 @@ fi
 nohup sh -c 'sleep 1; systemctl reboot' >/dev/null 2>&1 </dev/null &
 `
 
+const STDERR_KEPT = 200 // characters
+
 /** Over SSH, as root with the daemon's own key, which the finish script let in. */
 export const rebootNodeBy =
   ({ private: key }: SshKey): RebootNode =>
   async ({ address, hostKeys }, end) => {
     const { code, stderr } = await runOnNode({ address, hostKeys, user: 'root', key, command: REBOOT, end })
-    if (code !== 0) throw new Error(`${address} did not reboot: ${stderr.trim() || `exit code ${code}`}`)
+    if (code !== 0)
+      throw new Error(
+        `${address} did not reboot: ${transcriptOf(stderr, STDERR_KEPT).trim() || `exit code ${code}`}`,
+      )
   }

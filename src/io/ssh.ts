@@ -68,6 +68,8 @@ export async function runOnNode(o: OnNode): Promise<Ran> {
   }
 }
 
+const NO_SUCH_KEY = /no matching host key/i // ssh2's words; RFC 4253 section 7.1
+
 /**
  * Connects to a node whose host keys are known.
  * @throws SshError (rejects) when the node cannot be reached, shows another host key or does not accept the key
@@ -97,6 +99,7 @@ export async function openSession(o: Reach): Promise<SshSession> {
       return await work
     } catch (cause) {
       close()
+      stranger ||= NO_SUCH_KEY.test((cause as Error).message) // it has none of the pinned kinds
       throw new SshError(stranger ? 'stranger' : 'unreachable', reason(o, stranger, cause), { cause })
     }
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Config } from '../config.js'
 import { type ConvergeOptions, type Converger, createConverger } from '../control/converging.js'
 import type { Around } from '../control/wanted.js'
+import { certified } from '../core/certified.js'
 import type { InstanceRecord } from '../core/instance.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import type { StepInput } from '../core/role.js'
@@ -46,19 +47,15 @@ async function aroundOf(config: Config, { sshKey, authority, image }: Means): Pr
   }
 }
 
-/** Names in a certificate are those by which others of the pool, and the owner, call the node. */
 async function inputOf(
   { authority, image }: Omit<Means, 'sshKey'>,
   input: StepInput,
-  { name, hostName = name, group, address }: InstanceRecord,
+  instance: InstanceRecord,
   now: Date,
 ): Promise<Buffer | Refusal> {
   if (input.kind === 'image')
     return (await image())?.archive ?? refuse('conflict', 'the scout is missing: run "muster scout build"')
-  const names = [...new Set([name, hostName, group])]
-  const addresses = address === undefined ? [] : [address]
-  const signed = await authority.signNode({
-    ...{ request: input.request, names, addresses, now, random: randomBytes },
-  })
+  const { request } = input
+  const signed = await authority.signNode({ request, ...certified(instance), now, random: randomBytes })
   return isRefusal(signed) ? signed : Buffer.from(signed.certificate)
 }

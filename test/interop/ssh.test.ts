@@ -91,6 +91,12 @@ t.test('a connection is cut when its time ends', async t => {
 t.test('what went wrong is told apart', async t => {
   const hostKeys = [(await otherKey()).public]
   await t.rejects(run({ hostKeys }), { fault: 'stranger', message: /another/ })
+  const rsaOnly = await startSshd(t, ['rsa'])
+  await t.rejects(
+    run({ ...rsaOnly.reach, hostKeys }),
+    { fault: 'stranger', message: /another/ },
+    'another kind',
+  )
   await t.rejects(run({ key: (await otherKey()).private }), {
     fault: 'unreachable',
     message: /does not accept/,

@@ -19,7 +19,7 @@ export async function freePort(): Promise<number> {
 export const KEY_TYPES = ['ed25519', 'ecdsa', 'rsa'] as const
 
 /** OpenSSH's server on a loopback port, with host keys of every type, which lets the daemon's key in. */
-export async function startSshd(t: Test) {
+export async function startSshd(t: Test, types: readonly (typeof KEY_TYPES)[number][] = KEY_TYPES) {
   const dir = t.testdir()
   const key = await openSshKey(dir)
   const at = (name: string) => join(dir, name)
@@ -31,7 +31,7 @@ export async function startSshd(t: Test) {
   const settings = [
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
-    ...KEY_TYPES.map(type => `HostKey ${at(type)}`),
+    ...types.map(type => `HostKey ${at(type)}`),
     `AuthorizedKeysFile ${at('authorized_keys')}`,
     'StrictModes no', // the folder is in /tmp, perhaps
     'PidFile none',
