@@ -98,6 +98,26 @@ t.test('the way to a node, disturbed', async t => {
       t.equal(length, 4, 'events: three tries, and the end')
     })
 
+    await t.test('kill -9 of the daemon in the middle of a step', async t => {
+      await inStep('first')
+      await daemon.kill()
+      await daemon.start(flags)
+      await inStep('second')
+      t.match(await rowsOf('slow/first'), [{ state: 'interrupted', tries: 1 }], 'begun once')
+      t.match((await rowsOf('slow/first')).length, 1)
+    })
+
+    await t.test('a node that is switched off in the middle of a step', async t => {
+      await cut.powerOff()
+      await cut.powerOn()
+      await running(node.id)
+      t.match(await rowsOf('slow/second'), [{ state: 'interrupted' }, { state: 'done' }])
+      t.equal(await asRoot(node.id, 'owner', 'cat /var/local/first.begun'), 'begun')
+      const others = (await stepsOf(lab, node)).filter(({ step }) => !step.startsWith('slow/'))
+      t.equal(new Set(others.map(({ step }) => step)).size, others.length, 'no other step was run twice')
+      t.ok(others.every(({ state }) => state === 'done'))
+    })
+
     await t.test('a node whose host key differs', async t => {
       const { address } = await daemon.instance(preseeded.id)
       const shown = await asRoot(preseeded.id, 'debian', NEW_KEYS)
@@ -121,26 +141,6 @@ t.test('the way to a node, disturbed', async t => {
       const names = (await stepsOf(lab, preseeded)).map(({ step }) => step)
       t.ok(names.includes('podman/packages'), 'packages came from the mirror')
       t.match(await asRoot(preseeded.id, 'owner', 'curl -sS http://127.0.0.1:8069/'), preseeded.name)
-    })
-
-    await t.test('kill -9 of the daemon in the middle of a step', async t => {
-      await inStep('first')
-      await daemon.kill()
-      await daemon.start(flags)
-      await inStep('second')
-      t.match(await rowsOf('slow/first'), [{ state: 'interrupted', tries: 1 }], 'begun once')
-      t.match((await rowsOf('slow/first')).length, 1)
-    })
-
-    await t.test('a node that is switched off in the middle of a step', async t => {
-      await cut.powerOff()
-      await cut.powerOn()
-      await running(node.id)
-      t.match(await rowsOf('slow/second'), [{ state: 'interrupted' }, { state: 'done' }])
-      t.equal(await asRoot(node.id, 'owner', 'cat /var/local/first.begun'), 'begun')
-      const others = (await stepsOf(lab, node)).filter(({ step }) => !step.startsWith('slow/'))
-      t.equal(new Set(others.map(({ step }) => step)).size, others.length, 'no other step was run twice')
-      t.ok(others.every(({ state }) => state === 'done'))
     })
   })
 })
