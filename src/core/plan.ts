@@ -15,8 +15,8 @@ export function planNode(roles: readonly Role[], wanted: Wanted, facts: NodeFact
   const waiting: string[] = []
   for (const role of applying(roles, wanted)) {
     const waits = role.waits(wanted, facts)
-    if (waits === undefined) steps.push(...dueOf(role, wanted, facts))
-    else waiting.push(waits)
+    if (waits !== undefined) waiting.push(waits)
+    steps.push(...(waits === undefined ? dueOf : filesStep)(role, wanted, facts))
   }
   return waiting[0] === undefined ? { steps } : { steps, waiting: waiting[0] }
 }

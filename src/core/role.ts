@@ -99,6 +99,7 @@ export type Role = {
   factScripts(wanted: Wanted): Readonly<Record<string, string>>
   /** Every path that `files` may tell of: their state is asked of the node. */
   paths(wanted: Wanted): readonly string[]
+  /** While the role waits, those that are to go: what a node had of another pool is not to stay that long. */
   files(wanted: Wanted, facts: NodeFacts): readonly RoleFile[]
   /** In order; only those that are due by the facts. */
   steps(wanted: Wanted, facts: NodeFacts): readonly Step[]

@@ -51,10 +51,11 @@ export function compileRole(name: string, fields: RoleFields, env: nunjucks.Envi
   const facts = Object.entries(fields.facts).map(
     ([key, script]) => [key, text(['facts', key], script)] as const,
   )
-  const files = fields.files.map((file, n) =>
-    compileFile(file, (key, source, form) => text(['files', n, key], source, form)),
-  )
-  const due = fields.files.map(({ when }, n) => truth(['files', n, 'when'], when))
+  const waiting = (values: Values) => waits.find(({ when }) => when(values))
+  const files = fields.files.map((file, n) => ({
+    ...{ isDue: truth(['files', n, 'when'], file.when), goes: file.absent === true },
+    ...compileFile(file, (key, source, form) => text(['files', n, key], source, form)),
+  }))
   const steps = fields.steps.map((step, n) => ({
     when: truth(['steps', n, 'when'], step.when),
     make: compileStep(name, step, (key, source) => text(['steps', n, key], source)),
@@ -68,14 +69,15 @@ export function compileRole(name: string, fields: RoleFields, env: nunjucks.Envi
     applies: wanted => applies(valuesOf(wanted, {})),
     waits(wanted, known) {
       const values = valuesOf(wanted, known)
-      return waits.find(wait => wait.when(values))?.what(values)
+      return waiting(values)?.what(values)
     },
     factScripts: wanted =>
       Object.fromEntries(facts.map(([key, script]) => [key, script(valuesOf(wanted, {}))])),
     paths: wanted => files.map(file => file.path(valuesOf(wanted, {}))),
     files(wanted, known) {
       const values = valuesOf(wanted, known)
-      return files.flatMap((file, n) => (due[n]?.(values) ? file.make(values) : []))
+      const some = waiting(values) ? files.filter(({ goes }) => goes) : files
+      return some.flatMap(({ isDue, make }) => (isDue(values) ? make(values) : []))
     },
     steps(wanted, known) {
       const values = valuesOf(wanted, known)

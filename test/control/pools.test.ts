@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { InstanceId } from '../../src/core/instance.js'
 import type { Role } from '../../src/core/role.js'
+import { openRoles } from '../../src/io/roles.js'
 import { SshError } from '../../src/io/ssh.js'
 import { fakeNode, role } from '../support/fakeNode.js'
 import { granted } from './example.js'
@@ -26,7 +27,8 @@ const pooled = (more: Partial<Role> = {}) =>
   })
 
 /** A daemon whose nodes each remember what they were told last. */
-async function pool(t: Test, some: Role = pooled()) {
+async function pool(t: Test, ...some: Role[]) {
+  if (some.length === 0) some.push(pooled())
   const nodes = new Map(
     MACS.map(mac => [
       addressOf(mac),
@@ -43,7 +45,7 @@ async function pool(t: Test, some: Role = pooled()) {
     return node
   }
   const d = await daemonIn(t, {
-    nodes: { roles: async () => [some], connect: (node, end) => nodeOf(node.address).connect(node, end) },
+    nodes: { roles: async () => some, connect: (node, end) => nodeOf(node.address).connect(node, end) },
   })
   d.rules.roles.push('base')
   const told = async () =>
@@ -223,5 +225,24 @@ t.test('nodes without roles are in no pool', async t => {
   t.match(await d.instances.find(id), { state: 'running', role: undefined })
   t.same(await d.instances.pools(), [])
   t.equal(d.node(A).connections, 0)
+  await d.close()
+})
+
+t.test('the shipped role of workers waits for the election, and then for the key of the master', async t => {
+  const roles = granted(await openRoles({ folder: '/nonexistent' }).named(['worker']))
+  const key = { publishes: ['public_key'], factScripts: () => ({ public_key: 'cat key' }) }
+  const d = await pool(t, ...roles, role([], { name: 'master', order: 2, ...key }))
+  await d.minimum(2)
+  const [b = ''] = await d.rise([B])
+  await d.idle()
+  t.match(await d.instances.find(b), { stage: 'converging', note: 'waiting for nodes (1/2)' })
+  const [a = ''] = await d.rise([A])
+  await d.idle()
+  t.match(await d.instances.find(a), { state: 'running', role: 'master' })
+  t.match(await d.instances.find(b), { stage: 'converging', note: 'the key of the master node-000101' })
+  d.node(A).facts.set('master.public_key', 'ssh-ed25519 AAAA')
+  granted(await d.instances.converge({ instances: [a] }))
+  await d.idle()
+  t.match(await d.instances.find(b), { state: 'running', role: 'worker' })
   await d.close()
 })

@@ -86,11 +86,20 @@ t.test('order: by the role, packages, files, then steps', async t => {
   t.same(ids, ['two/b', 'two/a', 'one/packages', 'one/files', 'one/x'])
 })
 
-t.test('a role that waits plans nothing, and keeps none of the others', async t => {
-  const waits = role({ name: 'waits', waits: () => 'for the key', steps: () => [step('waits/x')] })
-  const plan = planNode([waits, role({ steps: () => [step('web/x')] })], wantedFor(), DEBIAN)
-  t.match(plan, { waiting: 'for the key', steps: [{ id: 'web/x' }] })
-})
+t.test(
+  'a role that waits plans nothing but the files that are to go, and keeps none of the others',
+  async t => {
+    const { content: _, ...gone } = FILE
+    const more = { packages: PACKAGES, files: () => [gone], steps: () => [step('waits/x')] }
+    const waits = role({ name: 'waits', waits: () => 'for the key', ...more })
+    const web = role({ steps: () => [step('web/x')] })
+    const plan = (facts: NodeFacts) => planNode([waits, web], wantedFor(), { ...DEBIAN, ...facts })
+    t.match(plan({}), { waiting: 'for the key', steps: [{ id: 'web/x' }] })
+    t.match(plan(stateOf(FILE)), {
+      steps: [{ id: 'waits/files', reason: '/etc/a is to go' }, { id: 'web/x' }],
+    })
+  },
+)
 
 t.test('a role that does not apply is not asked', async t => {
   const never = () => t.fail('asked')

@@ -132,3 +132,17 @@ t.test('values that mean to break out', async t => {
   t.equal(step?.reason, "a' $(reboot)")
   t.match(step?.script, `echo 'a'\\''\n$(reboot)'`)
 })
+
+t.test('while a role waits, only what is to go is made', async t => {
+  const yaml = `${HEAD}waits: [{ when: not pool.elected, for: a master }]
+files:
+  - { path: /etc/a, content: "{{ pool.workers[0].name }}" }
+  - { path: /etc/b, absent: true }
+`
+  const found = await owning(t, { 'x/role.yaml': yaml }).roles.named(['x'])
+  if (isRefusal(found)) throw new Error(found.why)
+  const paths = (...others: Parameters<typeof wantedFor>) =>
+    found[0]?.files(wantedFor(...others), {}).map(({ path }) => path)
+  t.same(paths(), ['/etc/b'])
+  t.same(paths({ role: 'worker' }, [{ role: 'master' }]), ['/etc/a', '/etc/b'])
+})

@@ -32,8 +32,11 @@ const alone = wantedFor({ memory: 2 ** 33 })
 const rocky = wantedFor({ ...WORKER, distribution: 'rocky', release: '9', profile: 'rocky-9' }, [MASTER])
 
 /** What `muster plan` would show, turn by turn: the first step of each is done when the next begins. */
-const planned = (wanted: Wanted, facts: NodeFacts) =>
-  planNode(roles, wanted, facts).steps.map(({ id, reason }) => `${id}: ${reason}`)
+function planned(wanted: Wanted, facts: NodeFacts) {
+  const { steps, waiting } = planNode(roles, wanted, facts)
+  const due = steps.map(({ id, reason }) => `${id}: ${reason}`)
+  return waiting === undefined ? due : [...due, `waits for ${waiting}`]
+}
 
 const recorded = (name: string): NodeFacts => {
   const facts = parseFacts(readFileSync(new URL(`../fixtures/nodes/${name}`, import.meta.url), 'utf8'))
@@ -75,12 +78,12 @@ const done = (wanted: Wanted): NodeFacts => {
   return filesPut(roles, wanted, Object.fromEntries(withdrawn))
 }
 
-for (const [name, wanted] of [
-  ['a node whose pool has not elected', alone],
-  ['a master', master],
-  ['a worker', worker],
+for (const [name, wanted, then] of [
+  ['a node whose pool has not elected', alone, ['waits for an election in pool']],
+  ['a master', master, []],
+  ['a worker', worker, []],
 ] as const)
-  t.test(`${name} as wanted: nothing to do`, async t => t.same(planned(wanted, done(wanted)), []))
+  t.test(`${name} as wanted: nothing to do`, async t => t.same(planned(wanted, done(wanted)), then))
 
 for (const [name, facts, want] of [
   ['a host name', { 'sha256./etc/hostname': 'x' }, ['base/files: /etc/hostname differs']],
@@ -142,10 +145,21 @@ t.test('the order on fresh nodes', async t => {
   )
 })
 
-t.test("a worker waits for its master's key, and the rest of it goes on", async t => {
-  const early = wantedFor(WORKER, [{ ...MASTER, published: {} }])
-  t.match(planNode(roles, early, done(worker)), { waiting: 'the key of the master node-1' })
-  t.notOk(planNode(roles, early, done(worker)).steps.some(({ id }) => id.startsWith('worker/')))
+for (const [name, some] of [
+  ['a pool that has not elected', alone],
+  ["a master's key", wantedFor(WORKER, [{ ...MASTER, published: {} }])],
+] as const)
+  t.test(`while a node waits for ${name}, the rest goes on`, async t => {
+    const { steps, waiting } = planNode(roles, some, fresh)
+    t.match(waiting, /^(an election in pool|the key of the master node-1)$/)
+    const due = new Set(steps.map(({ id }) => id.replace(/\/.*/, '')))
+    t.same([...due], ['base', 'certificate', 'podman'])
+    t.match(planNode(roles, some, done(some)), { steps: [], waiting })
+  })
+
+t.test('a node without the role of workers waits for no election', async t => {
+  const base = roles.filter(role => role.name === 'base')
+  t.same(planNode(base, alone, filesPut(base, alone, done(alone))), { steps: [] })
 })
 
 t.test('what nodes publish', async t => {
@@ -153,14 +167,40 @@ t.test('what nodes publish', async t => {
   t.same(publishedFacts(roles, worker, done(worker)), WORKER.published)
 })
 
-t.test('a master that was a worker, a worker that was the master', async t => {
-  const wasWorker = { ...done(worker), ...done(master) }
-  t.same(planned(master, wasWorker), ['master/files: /home/pool/.ssh/authorized_keys is to go'])
-  const key = { 'file./home/pool/.ssh/muster': '600 pool:pool' }
-  const left = planned(worker, { ...done(master), ...key, ...done(worker) }).join()
-  for (const path of ['.ssh/muster', '.ssh/known_hosts', 'containers.conf', 'pool/nodes.json'])
-    t.match(left, `${path} is to go`)
-})
+const KEYS = {
+  'file./home/pool/.ssh/muster': '600 pool:pool',
+  'file./home/pool/.ssh/muster.pub': '644 pool:pool',
+}
+const OF_WORKERS = ['.ssh/authorized_keys']
+const OF_MASTERS = [
+  ...['.ssh/muster', '.ssh/muster.pub', '.ssh/known_hosts', '.config/containers/containers.conf'],
+  ...['/etc/muster/pool/hosts', '/etc/muster/pool/nodes.json', '/etc/muster/pool/inventory.ini'],
+]
+const wasWorker = done(worker)
+const wasMaster = { ...done(master), ...KEYS }
+for (const [name, now, was, left] of [
+  ['a master that was a worker', master, wasWorker, OF_WORKERS],
+  ['a worker that was the master', worker, wasMaster, OF_MASTERS],
+  ['a worker that was moved to a pool without master', wantedFor(WORKER), wasWorker, OF_WORKERS],
+  ['a master that was moved to a pool without master', alone, wasMaster, OF_MASTERS],
+  [
+    'a worker whose new master has no key yet',
+    wantedFor(WORKER, [{ ...MASTER, published: {} }]),
+    wasWorker,
+    OF_WORKERS,
+  ],
+] as const)
+  t.test(`${name} keeps nothing of it`, async t => {
+    const planned = planNode(roles, now, { ...was, ...done(now) })
+    t.equal(planned.steps.length, 1)
+    const [step] = planned.steps
+    t.match(step?.reason, ` is to go${left.length > 5 ? ` and ${left.length - 5} more` : ''}`)
+    const gone = left.map(path => (path.startsWith('/') ? path : `/home/pool/${path}`))
+    t.same(
+      [...(step?.script ?? '').matchAll(/^drop \S+ \S+ '(.*)'$/gm)].map(([, path]) => path),
+      gone,
+    )
+  })
 
 const contentOf = (wanted: Wanted, path: string) =>
   roles
