@@ -45,6 +45,9 @@ export function loadConfig(flags: Flags, env: Env, network: Network = readNetwor
   const read = readSettings(SETTINGS, flags, env)
   if ('problems' in read) return read
   const settings = read.values as Settings
+  const { ownerUser, poolUser } = settings
+  if (ownerUser === poolUser)
+    return { problems: [`owner-user and pool-user must be two accounts, not both '${ownerUser}'`] }
   const lan = chooseLan(settings, network)
   return 'problem' in lan ? { problems: [lan.problem] } : Object.freeze({ ...settings, ...lan })
 }

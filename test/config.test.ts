@@ -68,6 +68,13 @@ for (const [name, flags, env, text, want] of [
   ['a key twice', {}, {}, 'debug: dhcp\ndebug: tftp\n', /\.yaml:2: .*unique/],
   ['a relative path', { 'state-dir': 'x' }, {}, '', /^--state-dir must be an absolute path/],
   ['an unknown area', { debug: 'dhcp,dns' }, {}, '', /^--debug must be some of/],
+  [
+    'one account for owner and containers',
+    { 'owner-user': 'pool' },
+    {},
+    '',
+    "owner-user and pool-user must be two accounts, not both 'pool'",
+  ],
 ] as const)
   t.test(`refused with its source: ${name}`, async t => {
     const [problem = ''] = problemsOf(loadConfig({ config: file(text), ...flags }, env, network))
