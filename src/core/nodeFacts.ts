@@ -62,14 +62,17 @@ fi
 `
 }
 
-/** Says rights and owner of each path that is there, and the digest of each that is a file. */
+/**
+ * Says rights and owner of each path that is there, and the digest of each that is a file. A link is not followed: in a
+ * home it may lead to what its user must not read.
+ */
 function states(paths: readonly string[]): string {
   const words = paths.map(quote).join(' ')
   if (!words) return ''
   return `
 stat -c 'file.%n=%a %U:%G' ${words} 2>/dev/null
 set --
-for path in ${words}; do [ ! -f "$path" ] || set -- "$@" "$path"; done
+for path in ${words}; do [ -L "$path" ] || [ ! -f "$path" ] || set -- "$@" "$path"; done
 [ $# = 0 ] || sha256sum "$@" 2>/dev/null | sed 's/^\\([0-9a-f]*\\)  \\(.*\\)/sha256.\\2=\\1/'
 `
 }

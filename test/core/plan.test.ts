@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { dueName } from '../../src/core/nodeFacts.js'
 import { checkScript, factsScript, parseFacts, planNode, publishedFacts } from '../../src/core/plan.js'
@@ -142,3 +145,14 @@ for (const [name, text] of [
   ['too much', said(`web.a=${'x'.repeat(600_000)}`)],
 ] as const)
   t.test(`no facts: ${name}`, async t => t.ok(isRefusal(parseFacts(text))))
+
+t.test('a link is told of, and not what it leads to', async t => {
+  const folder = t.testdir()
+  const [file, link] = [join(folder, 'file'), join(folder, 'link')]
+  writeFileSync(file, 'x')
+  symlinkSync(file, link)
+  const script = factsScript([role({ paths: () => [file, link] })], wantedFor())
+  const facts = parseFacts(spawnSync('sh', { input: script, encoding: 'utf8' }).stdout)
+  t.match(facts, { [`file.${file}`]: /^644 /, [`file.${link}`]: /^777 /, [`sha256.${link}`]: undefined })
+  t.match(facts, { [`sha256.${file}`]: /^2d7116/ })
+})

@@ -91,7 +91,7 @@ t.test('a connection is cut when its time ends', async t => {
 t.test('what went wrong is told apart', async t => {
   const hostKeys = [(await otherKey()).public]
   await t.rejects(run({ hostKeys }), { fault: 'stranger', message: /another/ })
-  const rsaOnly = await startSshd(t, ['rsa'])
+  const rsaOnly = await startSshd(t, { types: ['rsa'] })
   await t.rejects(
     run({ ...rsaOnly.reach, hostKeys }),
     { fault: 'stranger', message: /another/ },

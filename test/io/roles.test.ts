@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { SETTINGS } from '../../src/config.js'
 import { planNode } from '../../src/core/plan.js'
 import { isRefusal } from '../../src/core/refusal.js'
 import { openRoles, SHIPPED_ROLES } from '../../src/io/roles.js'
@@ -29,6 +30,11 @@ async function problemsOf(t: Test, yaml: string, more: Record<string, string> = 
 
 t.test('the shipped roles', async t => {
   const found = await owning(t, {}).roles.list()
+  t.same(
+    found.map(({ name }) => name).sort(),
+    [...SETTINGS.roles.default].sort(),
+    'they are in use by default',
+  )
   for (const { name, file, problems } of found) {
     t.same(problems, undefined, `${name} has no problems`)
     t.equal(file, join(SHIPPED_ROLES, name, 'role.yaml'))

@@ -1,7 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import t from 'tap'
-import { checkScript, factsScript, parseFacts, planNode, publishedFacts } from '../../src/core/plan.js'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import {
+  checkScript,
+  factsScript,
+  packagesOf,
+  parseFacts,
+  planNode,
+  publishedFacts,
+} from '../../src/core/plan.js'
 import { isRefusal } from '../../src/core/refusal.js'
 import type { NodeFacts, NodeValues, Wanted } from '../../src/core/role.js'
 import { openRoles } from '../../src/io/roles.js'
@@ -52,10 +60,13 @@ const preseeded: NodeFacts = {
 }
 const rockyFacts = recorded('rocky-9.facts')
 
+/** Debian 13 has Podman 5, and with it Quadlet. */
+const trixie: NodeFacts = { ...fresh, 'os.version': '13', 'package.passt': '0.0', 'podman.quadlet': 'yes' }
+
 /** A node on which nothing is left to do. */
-const done = (wanted: Wanted): NodeFacts => {
+const done = (wanted: Wanted, system = fresh): NodeFacts => {
   const said = {
-    ...fresh,
+    ...system,
     'package.openssh-client': '1:9.2',
     'base.owner': '1000',
     'base.clock': 'systemd-timesyncd',
@@ -95,13 +106,18 @@ for (const [name, facts, want] of [
   ['no certificate', { 'certificate.certificate': '' }, ['certificate/sign: there is no certificate']],
   [
     'a certificate that ends soon',
-    { 'certificate.certificate': 'DNS:node-1, IP Address:10.0.0.11 Certificate will expire' },
-    ['certificate/sign: the certificate is not for this name and address, or ends soon'],
+    { 'certificate.certificate': 'DNS:node-1, DNS:pool, IP Address:10.0.0.11 Certificate will expire' },
+    ['certificate/sign: the certificate is not for this name, pool and address, or ends soon'],
+  ],
+  [
+    "a certificate of another pool's",
+    { 'certificate.certificate': 'DNS:node-1, DNS:other, IP Address:10.0.0.11 Certificate will not expire' },
+    ['certificate/sign: the certificate is not for this name, pool and address, or ends soon'],
   ],
   [
     'a certificate for another address',
-    { 'certificate.certificate': 'DNS:node-1, IP Address:10.0.0.1 Certificate will not expire' },
-    ['certificate/sign: the certificate is not for this name and address, or ends soon'],
+    { 'certificate.certificate': 'DNS:node-1, DNS:pool, IP Address:10.0.0.1 Certificate will not expire' },
+    ['certificate/sign: the certificate is not for this name, pool and address, or ends soon'],
   ],
   ['cgroups', { 'podman.cgroups': '' }, ['podman/cgroups: containers of a user need cgroups of version 2']],
   [
@@ -128,6 +144,41 @@ for (const [name, facts, want] of [
     t.same(planned(master, { ...done(master), ...facts }), want)
   })
 
+for (const [name, facts, want] of [
+  ['as wanted', {}, []],
+  ['its network', { 'package.passt': '' }, ['podman/packages: not installed: passt']],
+  [
+    'no unit yet',
+    { 'file./home/pool/.config/containers/systemd/muster-answer.container': '', 'podman.answer': '' },
+    [
+      'podman/files: /home/pool/.config/containers/systemd/muster-answer.container is missing',
+      'podman/answer: the container of the check does not answer',
+    ],
+  ],
+] as const)
+  t.test(`Debian 13 with Quadlet: ${name}`, async t => {
+    t.same(planned(master, { ...done(master, trixie), ...facts }), want)
+  })
+
+t.test('without Quadlet the unit is one of its own', async t => {
+  const unit = '/home/pool/.config/systemd/user/muster-answer.service'
+  t.match(planned(master, { ...done(master), [`file.${unit}`]: '' }), [`podman/files: ${unit} is missing`])
+})
+
+t.test('a daemon that cannot make the image of the check says so, and no node is done without', async t => {
+  const without = { ...master, images: { answer: '' } }
+  const facts = { ...done(without), 'podman.image': '' }
+  t.same(planned(without, facts), ['podman/image: the image of the check is not here'])
+  t.match(checkScript(roles, without, facts), '127.0.0.1:8069')
+})
+
+/** Those that are asked for on this system are installed. */
+const installed = (facts: NodeFacts): NodeFacts =>
+  Object.assign(
+    { ...facts },
+    ...roles.flatMap(role => packagesOf(role, facts).map(name => ({ [`package.${name}`]: '1' }))),
+  )
+
 t.test('the order on fresh nodes', async t => {
   const lines = (title: string, wanted: Wanted, facts: NodeFacts) => [
     `# ${title}`,
@@ -140,7 +191,9 @@ t.test('the order on fresh nodes', async t => {
     [
       ...lines('from an image, before the election', alone, fresh),
       ...lines('installed by preseed, the master', master, preseeded),
+      ...lines('Debian 13 installed by preseed, a worker', worker, { ...preseeded, 'os.version': '13' }),
       ...lines('Rocky 9, a worker', rocky, rockyFacts),
+      ...lines('Rocky 9, a worker with its packages', rocky, installed(rockyFacts)),
     ].join('\n'),
   )
 })
@@ -202,23 +255,44 @@ for (const [name, now, was, left] of [
     )
   })
 
-const contentOf = (wanted: Wanted, path: string) =>
+const contentOf = (wanted: Wanted, path: string, facts = done(wanted)) =>
   roles
     .filter(role => role.applies(wanted))
-    .flatMap(role => role.files(wanted, done(wanted)))
+    .flatMap(role => role.files(wanted, facts))
     .find(file => file.path === path)?.content ?? ''
 
-for (const [name, wanted, path] of [
+const small = wantedFor({ ...MASTER, memory: 2 ** 30 }, [WORKER])
+const onRocky = done(rocky, rockyFacts)
+for (const [name, wanted, path, facts] of [
   ['hosts', master, '/etc/hosts'],
   ['journald.conf', master, '/etc/systemd/journald.conf.d/50-muster.conf'],
+  ['journald-1g.conf', small, '/etc/systemd/journald.conf.d/50-muster.conf'],
+  ['logind.conf', master, '/etc/systemd/logind.conf.d/50-muster.conf'],
+  ['52muster-upgrades', master, '/etc/apt/apt.conf.d/52muster-upgrades'],
+  ['automatic.conf', rocky, '/etc/dnf/automatic.conf', onRocky],
+  ['registries.conf', master, '/etc/containers/registries.conf.d/50-muster.conf'],
+  ['containers.conf', master, '/etc/containers/containers.conf.d/50-muster.conf'],
+  ['containers-rocky.conf', rocky, '/etc/containers/containers.conf.d/50-muster.conf', onRocky],
+  ['storage.conf', master, '/home/pool/.config/containers/storage.conf'],
+  ['sshd-pool.conf', worker, '/etc/ssh/sshd_config.d/60-muster-pool.conf'],
   ['known_hosts', master, '/home/pool/.ssh/known_hosts'],
   ['connections.conf', master, '/home/pool/.config/containers/containers.conf'],
   ['nodes.json', master, '/etc/muster/pool/nodes.json'],
   ['inventory.ini', master, '/etc/muster/pool/inventory.ini'],
   ['authorized_keys', worker, '/home/pool/.ssh/authorized_keys'],
   ['answer.service', worker, '/home/pool/.config/systemd/user/muster-answer.service'],
+  [
+    ...([
+      'answer.container',
+      worker,
+      '/home/pool/.config/containers/systemd/muster-answer.container',
+    ] as const),
+    done(worker, trixie),
+  ],
 ] as const)
-  t.test(`the file ${name}`, async t => golden(t, `test/golden/roles/${name}`, contentOf(wanted, path)))
+  t.test(`the file ${name}`, async t =>
+    golden(t, `test/golden/roles/${name}`, contentOf(wanted, path, facts)),
+  )
 
 t.test('nodes.json is JSON', async t =>
   t.match(JSON.parse(contentOf(master, '/etc/muster/pool/nodes.json')), {
@@ -264,3 +338,74 @@ t.test('every script is one that dash reads', async t => {
       }
     }
 })
+
+const ID = 'a'.repeat(64) // of the image, as `wantedFor` has it
+const SSH = '.ssh/muster.pub'
+const IMAGES = '.local/share/containers/storage/overlay-images/images.json'
+for (const [name, fact, path, make, want] of [
+  ['the key of a master', 'master.public_key', SSH, write(`${KEY} muster master node-1\n`), KEY],
+  ['a key in a link', 'master.public_key', SSH, link(`${KEY} muster\n`), ''],
+  ['a key in a pipe', 'master.public_key', SSH, pipe, ''],
+  ['what is no key', 'master.public_key', SSH, write('root:$y$j9T$x:19000:0:\n'), ''],
+  ['a key with names of files', 'master.public_key', SSH, write('ssh-ed25519 /*\n'), ''],
+  ['a key that is none', 'master.public_key', SSH, write('ssh-ed25519 $(id) x\n'), ''],
+  ['no key', 'master.public_key', SSH, () => {}, ''],
+  ['an image', 'podman.image', IMAGES, write(`[{"id":"${ID}"}]`), 'yes'],
+  ['another image', 'podman.image', IMAGES, write('[{"id":"b"}]'), ''],
+  ['an image in a link', 'podman.image', IMAGES, link(ID), ''],
+  ['an image in a pipe', 'podman.image', IMAGES, pipe, ''],
+] as const)
+  t.test(`root neither follows nor waits for what is the pool's user's: ${name}`, async t => {
+    const home = t.testdir()
+    const file = join(home, path)
+    mkdirSync(join(file, '..'), { recursive: true })
+    make(file)
+    t.equal(said(t, fact, home), want)
+  })
+
+function write(text: string) {
+  return (file: string) => writeFileSync(file, text)
+}
+function link(text: string) {
+  return (file: string) => {
+    writeFileSync(`${file}.real`, text)
+    symlinkSync(`${file}.real`, file)
+  }
+}
+function pipe(file: string) {
+  spawnSync('mkfifo', [file])
+}
+
+/** What a fact of a master is, when this is the home of the pool's user. */
+function said(t: Test, fact: string, home: string) {
+  const [name, key = ''] = fact.split('.')
+  const script = roles.find(role => role.name === name)?.factScripts(master)[key] ?? ''
+  const { stdout, signal } = spawnSync('sh', ['-uc', script.replaceAll('/home/pool', home)], {
+    ...{ encoding: 'utf8', timeout: 10_000 },
+  })
+  t.equal(signal, null, 'it does not hang')
+  return stdout.trim()
+}
+
+const CLOSED = `permitrootlogin without-password
+passwordauthentication no
+kbdinteractiveauthentication no`
+for (const [name, sshd, want] of [
+  ['by key only', CLOSED, ''],
+  ['by key only, as a newer sshd says it', CLOSED.replace('without', 'prohibit'), ''],
+  ['root by password', CLOSED.replace('without-password', 'yes'), /^sshd lets in by password: /],
+  ['by password', CLOSED.replace('passwordauthentication no', 'passwordauthentication yes'), /^sshd lets in/],
+  ['by questions', CLOSED.replace('iveauthentication no', 'iveauthentication yes'), /^sshd lets in/],
+  ['nobody knows', '', /^sshd does not say/],
+] as const)
+  t.test(`the check of base: sshd lets in ${name}`, async t => {
+    const pretend = `uname() { echo node-1; }
+getent() { :; }
+sudo() { echo 'NOPASSWD: ALL'; }
+sshd() { [ "$1" = -T ] && echo '${sshd}'; }
+`
+    const check = roles.find(role => role.name === 'base')?.check(master, {}) ?? ''
+    const { status, stdout } = spawnSync('sh', ['-euc', pretend + check], { encoding: 'utf8' })
+    t.equal(status, want === '' ? 0 : 1)
+    t.match(stdout, want === '' ? /^$/ : want)
+  })

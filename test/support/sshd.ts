@@ -18,17 +18,25 @@ export async function freePort(): Promise<number> {
 
 export const KEY_TYPES = ['ed25519', 'ecdsa', 'rsa'] as const
 
-/** OpenSSH's server on a loopback port, with host keys of every type, which lets the daemon's key in. */
-export async function startSshd(t: Test, types: readonly (typeof KEY_TYPES)[number][] = KEY_TYPES) {
+type Own = {
+  types?: readonly (typeof KEY_TYPES)[number][] // of its host keys; all
+  authorized?: string // instead of the daemon's key
+  before?: string // its own settings, as a file of sshd_config.d is
+}
+
+/** OpenSSH's server on a loopback port, which lets the daemon's key in. */
+export async function startSshd(t: Test, { types = KEY_TYPES, authorized, before = '' }: Own = {}) {
   const dir = t.testdir()
   const key = await openSshKey(dir)
   const at = (name: string) => join(dir, name)
   for (const type of KEY_TYPES)
     execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-f', at(type)], { stdio: 'ignore' })
   mkdirSync('/run/sshd', { recursive: true }) // its own, for the privileges that it gives away
-  writeFileSync(at('authorized_keys'), `${key.public}\n`)
+  writeFileSync(at('authorized_keys'), authorized ?? `${key.public}\n`)
+  writeFileSync(at('before.conf'), before)
   const port = await freePort()
   const settings = [
+    `Include ${at('before.conf')}`,
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     ...types.map(type => `HostKey ${at(type)}`),
