@@ -1,6 +1,6 @@
 import { defined } from '../core/defined.js'
 import { WIPES, type Wipe } from '../core/instance.js'
-import type { InstanceView } from '../core/instanceView.js'
+import type { ConvergeView, InstanceView } from '../core/instanceView.js'
 import { type Answer, type Client, clientOptions, fail, hasFailed, openClient, SLOW_S } from './client.js'
 import { type Command, type Context, command, EXIT, type Exit } from './command.js'
 import { list } from './describeInstances.js'
@@ -20,8 +20,13 @@ export function chosenOf(
 ): Answer<object> {
   if (names.length === 0 && user === undefined)
     return { failed: EXIT.usage, why: `name the ${what}, or say -u USER for all of a user` }
-  return { value: { ...(names.length > 0 && { [what]: names }), ...(user !== undefined && { user }) } }
+  return { value: bodyOf(what, names, user) }
 }
+
+const bodyOf = (what: string, names: readonly string[], user: string | undefined) => ({
+  ...(names.length > 0 && { [what]: names }),
+  ...(user !== undefined && { user }),
+})
 
 const INSTANCES = {
   instances: { several: true, describe: 'ids or names, whoever has them' },
@@ -41,6 +46,7 @@ type Change = {
   path: string
   body?: object
   goal?: Goal // with --wait
+  none?: string // what there is, if it is done for nobody
   chosen: Answer<object>
   output: Output
   timeout: number
@@ -48,18 +54,20 @@ type Change = {
 
 /** Asks the API for all of them at once: it does all or, with one that is refused, none. */
 async function change(client: Client, asked: Change, context: Context): Promise<Exit> {
-  const { chosen, path, body, goal, output, timeout } = asked
+  const { chosen, path, body, goal, none = 'there is no such instance', output, timeout } = asked
   if (hasFailed(chosen)) return fail(chosen, context)
   const before = await states(client)
   if (hasFailed(before)) return fail(before, context)
-  const answer = await client.json<InstanceView[]>('POST', path, { ...chosen.value, ...body }, SLOW_S)
+  const answer = await client.json<ConvergeView[]>('POST', path, { ...chosen.value, ...body }, SLOW_S)
   if (hasFailed(answer)) return fail(answer, context)
-  if (answer.value.length === 0)
-    return fail({ failed: EXIT.notFound, why: 'there is no such instance' }, context)
-  const ids = answer.value.map(i => i.id)
+  const changed = answer.value.filter(i => i.skipped === undefined)
+  for (const i of answer.value)
+    if (i.skipped !== undefined) context.err(`${i.name} (${i.id}) is left alone: ${clean(i.skipped)}`)
+  if (changed.length === 0) return fail({ failed: EXIT.notFound, why: none }, context)
+  const ids = changed.map(i => i.id)
   const { instances, missed } = goal
-    ? await waitFor(client, ids, { goal, timeout, asked: answer.value }, context)
-    : { instances: answer.value, missed: [] }
+    ? await waitFor(client, ids, { goal, timeout, asked: changed }, context)
+    : { instances: changed, missed: [] }
   tell(instances, before.value, output, context)
   if (!goal) for (const i of instances) tellDoing(i, context)
   let exit: Exit = EXIT.ok
@@ -183,17 +191,23 @@ export const convergeInstances = command({
   options: { ...options, ...waitOptions },
   details: `${DETAILS}
 A node that runs goes on running meanwhile. What is done is told by describe-instance --steps and in the events; what
-would be done, by plan. With --wait the exit code is 1 when a node failed or is impaired.`,
+would be done, by plan. With --wait the exit code is 1 when a node failed or is impaired.
+Without a name it is all nodes that are up, of the user if one is given, and those that failed on their way to be nodes;
+those on protected systems are told and left alone.`,
   examples: [
     ['$0 converge web-1 --wait', ''],
+    ['$0 converge --wait', 'all nodes'],
     ['$0 converge -u demo', 'all of demo that are up'],
   ],
   async run(args, context) {
     const client = openClient(args, context)
     if (hasFailed(client)) return fail(client, context)
     const { output, timeout, wait } = args
-    const chosen = chosenOf('instances', named(args.operands.instances, args.instance), args.user)
+    const names = named(args.operands.instances, args.instance)
+    const chosen = { value: bodyOf('instances', names, args.user) }
+    const none = 'there is no node that can be looked at: describe-instances lists them'
     const goal = wait ? ({ goal: 'converged' } as const) : {}
-    return change(client, { path: '/instances/converge', chosen, output, timeout, ...goal }, context)
+    const asked = { path: '/instances/converge', chosen, none, output, timeout, ...goal }
+    return change(client, asked, context)
   },
 })

@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { isAbsolute } from 'node:path'
+import { LOOK_S } from '../core/pauses.js'
 import { ROLE_NAME } from '../core/role.js'
 
 /** Turns the text of a flag, a YAML scalar or an environment variable into a value; `undefined` refuses it. */
@@ -205,9 +206,9 @@ export const SETTINGS = {
   ),
   'converge-at-once': setting(whole(1, 256), 4, 'Nodes that are worked on over SSH at the same time.'),
   'drift-check': setting(
-    optional(whole(60, 30 * 24 * 3600)),
+    optional(whole(60, LOOK_S)),
     undefined,
-    'Seconds after which a running node is looked at again, and put right where it differs. Unset: only when its pool changes, or by hand.',
+    'Seconds after which a running node is looked at again, and put right where it differs. Unset: when its pool changes, by hand, and every ten days, so that its certificate is renewed in time.',
   ),
   'installer-args': setting(
     text,

@@ -1,6 +1,7 @@
+import { defined } from '../core/defined.js'
 import { isMember } from '../core/election.js'
 import { after, type InstanceRecord } from '../core/instance.js'
-import type { InstanceView } from '../core/instanceView.js'
+import type { ConvergeView } from '../core/instanceView.js'
 import { isRefusal, type Refusal, refuse } from '../core/refusal.js'
 import type { Act } from './act.js'
 import { chosenOf, protectedOf } from './choosing.js'
@@ -10,25 +11,38 @@ import { type LifeRules, makeNode, tell } from './phases.js'
 import { rolesOf } from './pools.js'
 import { nodeOf } from './rebooting.js'
 
-/** Has nodes looked at again, and those that failed on their way to be one made it. Of a user's, those that are up. */
+/**
+ * Has nodes looked at again, and those that failed on their way to be one made it: those named, with one that is refused
+ * none, or all for which it can be done, of a user if one is given. Of these, those on protected machines are left alone.
+ */
 export async function convergeAgain(
   act: Act,
   rules: LifeRules,
   wanted: Chosen,
-): Promise<InstanceView[] | Refusal> {
+): Promise<ConvergeView[] | Refusal> {
+  const nodes = wanted.instances ? await namedNodes(act, rules, wanted) : await nodesOf(act, rules, wanted)
+  if (isRefusal(nodes)) return nodes
+  const views: ConvergeView[] = []
+  for (const node of nodes) {
+    const { state, name } = (await act.tx.brief(node.machine)) ?? {}
+    if (state === 'protected') views.push({ ...viewOf(node), skipped: `its system ${name} is protected` })
+    else views.push(viewOf(await again(act, rules, node)))
+  }
+  return views
+}
+
+async function namedNodes(act: Act, rules: LifeRules, wanted: Chosen): Promise<InstanceRecord[] | Refusal> {
   const chosen = await chosenOf(act.tx, wanted)
   if (isRefusal(chosen)) return chosen
-  const nodes = wanted.instances ? chosen : chosen.filter(one => whyNot(one, rules) === undefined)
-  for (const node of nodes) {
+  for (const node of chosen) {
     const why = whyNot(node, rules)
     if (why) return refuse('conflict', `${node.id} (${node.name}) ${why}`)
   }
-  const kept = await protectedOf(act.tx, nodes)
-  if (kept) return kept
-  const views: InstanceView[] = []
-  for (const node of nodes) views.push(viewOf(await again(act, rules, node)))
-  return views
+  return (await protectedOf(act.tx, chosen)) ?? chosen
 }
+
+const nodesOf = async (act: Act, rules: LifeRules, { user }: Chosen) =>
+  (await act.tx.instances(defined({ user }))).filter(one => whyNot(one, rules) === undefined)
 
 function whyNot(instance: InstanceRecord, rules: LifeRules): string | undefined {
   if (!nodeOf(instance) || after(instance.phase, 'converge') === undefined)
@@ -46,6 +60,6 @@ async function again(act: Act, rules: LifeRules, instance: InstanceRecord): Prom
     return (await makeNode(act, rules, fresh, { event: 'converge', why })) ?? instance
   }
   await tell(act, instance, why)
-  const change = { misses: 0, stepTries: 0, convergeAt: act.at }
+  const change = { misses: 0, passSteps: 0, convergeAt: act.at }
   return (await makeNode(act, rules, instance, { event: 'converge', why, change })) ?? instance
 }

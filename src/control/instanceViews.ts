@@ -6,7 +6,7 @@ import type { HeldMachine } from '../io/storeInstanceReads.js'
 
 export function viewOf(instance: InstanceRecord): InstanceView {
   const { snapshot: _, tries: __, nextTry: ___, ...known } = instance
-  const { convergeAt, turning, misses: ____, stepTries: _____, ...told } = known
+  const { convergeAt, turning, misses: ____, passSteps: _____, ...told } = known
   const { phase, since, deadline, launched, installedAt, ...same } = told
   const stage = STAGES.find(stage => stage === phase)
   return {

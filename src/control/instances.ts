@@ -2,6 +2,7 @@ import { INSTANCE_FIELDS, instanceFields, matches, parseFilters } from '../core/
 import type { Instance, InstanceRecord, Tags, Wipe } from '../core/instance.js'
 import type {
   ConsoleView,
+  ConvergeView,
   InstanceView,
   ReservationView,
   ReserveRequest,
@@ -41,8 +42,8 @@ export interface Instances {
   retry(chosen: Chosen): Promise<InstanceView[] | Refusal>
   /** Over SSH, with the pinned host key. */
   reboot(chosen: Chosen): Promise<InstanceView[] | Refusal>
-  /** Has nodes made what their roles want, those that failed on the way included. */
-  converge(chosen: Chosen): Promise<InstanceView[] | Refusal>
+  /** Has nodes made what their roles want, those that failed on the way included: with nothing chosen, all that are up. */
+  converge(chosen: Chosen): Promise<ConvergeView[] | Refusal>
   /** What was done on a node, oldest first. */
   steps(idOrName: string): Promise<StepView[] | undefined>
   pools(): Promise<PoolView[]>

@@ -1,7 +1,7 @@
 import { isOverdue } from '../core/deadlines.js'
 import type { InstanceId, InstanceRecord, Phase } from '../core/instance.js'
 import type { Act } from './act.js'
-import { type LifeRules, move, tell } from './phases.js'
+import { type LifeRules, move, phaseDeadline, tell } from './phases.js'
 
 /** What did not happen in time, and what the owner can do about it. */
 const MISSED: Partial<Record<Phase, (instance: InstanceRecord, time: string) => string>> = {
@@ -22,7 +22,7 @@ const MISSED: Partial<Record<Phase, (instance: InstanceRecord, time: string) => 
 export async function endOverdue(act: Act, rules: LifeRules, id: InstanceId): Promise<void> {
   const instance = await act.tx.instance(id)
   if (!instance || !isOverdue(instance, act.at, rules.started)) return
-  const reason = MISSED[instance.phase]?.(instance, timeOf(instance)) ?? 'its deadline passed'
+  const reason = MISSED[instance.phase]?.(instance, timeOf(instance, rules)) ?? 'its deadline passed'
   if (instance.phase === 'shutting-down') {
     const { deadline: _, ...waiting } = instance
     await act.tx.saveInstance({ ...waiting, reason })
@@ -31,7 +31,9 @@ export async function endOverdue(act: Act, rules: LifeRules, id: InstanceId): Pr
   await move(act, rules, instance, { event: 'overdue', why: reason, change: { reason } })
 }
 
-function timeOf({ since, deadline }: InstanceRecord): string {
-  const seconds = deadline ? Math.round((deadline.getTime() - since.getTime()) / 1000) : 0
+/** How long it had, which may have begun later than the phase. */
+function timeOf(instance: InstanceRecord, rules: LifeRules): string {
+  const end = phaseDeadline(instance, instance.since, rules) ?? instance.since
+  const seconds = Math.round((end.getTime() - instance.since.getTime()) / 1000)
   return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
 }

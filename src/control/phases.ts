@@ -53,15 +53,23 @@ function changeOf(before: InstanceRecord, after: InstanceRecord): 'nodes' | 'hop
   return isComing(before) && !isComing(after) ? 'hopes' : undefined
 }
 
-/** What an instance carries into a phase; the progress of the one before is gone, unless it ended there. */
-function beginning(instance: InstanceRecord, at: Date, { deadlines }: LifeRules): InstanceRecord {
+/** Of the phase that it is in, had it begun `at`. */
+export function phaseDeadline({ phase, snapshot }: InstanceRecord, at: Date, { deadlines }: LifeRules) {
+  const { installer, deadlines: profile } = snapshot
+  return deadlineOf(phase, at, { installer, settings: deadlines, profile })
+}
+
+/**
+ * What an instance carries into a phase; the progress of the one before is gone, unless it ended there. The time of a node
+ * begins when it is worked on: there may be no place for it yet.
+ */
+function beginning(instance: InstanceRecord, at: Date, rules: LifeRules): InstanceRecord {
   const { deadline: _, percent: __, nextTry: ___, convergeAt: next, note, ...rest } = instance
   const kept = { ...rest, ...(note !== undefined && instance.phase === 'failed' && { note }) }
-  const { installer, deadlines: own } = instance.snapshot
-  const deadline = deadlineOf(instance.phase, at, { installer, settings: deadlines, profile: own })
+  const deadline = instance.phase === 'converging' ? undefined : phaseDeadline(instance, at, rules)
   const wakes = instance.phase === 'reserved' && { nextTry: at }
   const fresh = { ...kept, tries: 0, since: at, ...wakes, ...(deadline === undefined ? {} : { deadline }) }
-  if (instance.phase === 'converging') return { ...fresh, convergeAt: at, misses: 0, stepTries: 0 }
+  if (instance.phase === 'converging') return { ...fresh, convergeAt: at, misses: 0, passSteps: 0 }
   return instance.phase === 'running' && next ? { ...fresh, convergeAt: next } : fresh
 }
 

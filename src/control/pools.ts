@@ -37,7 +37,7 @@ export async function poolChanged(
 /** Has nodes looked at as soon as there is time for them; those that are tried again after a failure keep their pause. */
 export async function lookAgain(act: Act, nodes: readonly InstanceRecord[]): Promise<void> {
   for (const node of nodes) {
-    const pauses = node.convergeAt !== undefined && node.misses + node.stepTries > 0
+    const pauses = node.convergeAt !== undefined && node.misses + node.passSteps > 0
     if (!pauses) await act.tx.saveInstance({ ...node, convergeAt: act.at })
   }
 }

@@ -165,7 +165,7 @@ function newInstance(
     ...{ phase: 'reserved', since: act.at, launched: act.at, attempts: 0 },
     ...(deadline && { deadline }),
     ...{ touched: false, wipe: 'none', powerOff: false, tries: 0, nextTry: offAt(machine) },
-    ...{ turning: false, misses: 0, stepTries: 0 },
+    ...{ turning: false, misses: 0, passSteps: 0 },
   }
 }
 

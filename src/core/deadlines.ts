@@ -3,7 +3,7 @@ import type { Installer } from './profile.js'
 
 const MIN = 60
 
-/** However it was installed. It does not run out while the node waits for others. */
+/** However it was installed. It begins when the node is worked on, and does not run out while the node waits. */
 const CONVERGING = { converging: 30 * MIN }
 
 /** Seconds that each stage may take. The machine may be off while `reserved`; somebody has to switch it on. */

@@ -85,5 +85,5 @@ export const fateOf = (gone: Pick<InstanceRecord, 'phase' | 'group' | 'name'> | 
   gone === undefined
     ? 'the one before is gone'
     : gone.group === pool
-      ? `the one before, ${gone.name}, is ${gone.phase}`
+      ? `the one before, ${gone.name}, ${gone.phase === 'failed' ? 'has failed' : `is ${gone.phase}`}`
       : `the one before, ${gone.name}, is in group ${gone.group} now`

@@ -156,7 +156,7 @@ export type InstanceRecord = Instance & {
   readonly convergeAt?: Date // when the node is to be looked at again
   readonly turning: boolean // it is looked at now, or was when the daemon was killed
   readonly misses: number // looks in a row that came to nothing: it cannot be reached
-  readonly stepTries: number // of the step that was run last, since the node was last as wanted
+  readonly passSteps: number // that ended, since it was last as wanted, failed, waited, or was asked for
 }
 
 export type Reservation = {

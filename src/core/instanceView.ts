@@ -17,6 +17,9 @@ export type InstanceView = Omit<Instance, 'phase' | 'since' | 'deadline' | 'laun
   readonly installedAt?: string
 }
 
+/** POST /api/v1/instances/converge; `skipped`: why it was left alone. */
+export type ConvergeView = InstanceView & { readonly skipped?: string }
+
 /** GET /api/v1/instances/ID/console?after=NEXT */
 export type ConsoleView = {
   readonly output: string

@@ -4,6 +4,9 @@ import type { InstanceId } from './instance.js'
 export const STEP_STATES = ['running', 'done', 'failed', 'interrupted'] as const
 export type StepState = (typeof STEP_STATES)[number]
 
+/** Id of the step that only looks whether the node works: that it went well is told by what follows. */
+export const CHECK = 'check'
+
 /** One time that a step was begun on a node. */
 export type NodeStep = {
   readonly id: number // increasing, over all nodes

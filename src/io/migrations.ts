@@ -194,6 +194,10 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID`,
     ],
   },
+  {
+    name: 'the steps of a pass are counted, not those of one step',
+    statements: ['ALTER TABLE instances RENAME COLUMN step_tries TO pass_steps'],
+  },
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Refuses a database that a newer muster made. */

@@ -42,8 +42,10 @@ export type InstanceReads = {
   instances(query: { user?: string; endedAfter?: Date }): Promise<InstanceRecord[]>
   /** Those on machines of a group that are not terminated. */
   instancesIn(group: string): Promise<InstanceRecord[]>
+  /** Nodes that nobody works on, and whose next look is not set, or later than this. */
+  nodesNotLookedAtBy(at: Date): Promise<InstanceRecord[]>
   instancesOf(reservation: ReservationId): Promise<InstanceRecord[]>
-  /** Whose deadline, next try or next look has come. */
+  /** Whose deadline, next try or next look has come. Nodes on protected machines are not looked at. */
   dueInstances(at: Date): Promise<InstanceRecord[]>
   /** The earliest deadline, next try or next look of all. */
   nextDue(): Promise<Date | undefined>
@@ -71,6 +73,7 @@ export function instanceReads(query: Query): InstanceReads {
     )
     return rows.map(toInstance)
   }
+  const LOOKED_AT = `i.turning = 0 AND m.state <> 'protected'`
   const ORDER = 'ORDER BY i.launched, i.reservation, i.name, i.id'
 
   return {
@@ -101,11 +104,17 @@ export function instanceReads(query: Query): InstanceReads {
 
     instancesIn: group => instances(`WHERE m.group_name = ? AND i.phase <> 'terminated' ${ORDER}`, group),
 
+    nodesNotLookedAtBy: at =>
+      instances(
+        `WHERE i.phase IN ('converging', 'running') AND i.turning = 0 AND (i.converge_at IS NULL OR i.converge_at > ?) ${ORDER}`,
+        at.getTime(),
+      ),
+
     instancesOf: reservation => instances(`WHERE i.reservation = ? ${ORDER}`, reservation),
 
     dueInstances: at =>
       instances(
-        `WHERE (i.deadline <= ?1 OR i.next_try <= ?1 OR (i.converge_at <= ?1 AND i.turning = 0)) AND i.phase <> 'terminated' ${ORDER}`,
+        `WHERE (i.deadline <= ?1 OR i.next_try <= ?1 OR (i.converge_at <= ?1 AND ${LOOKED_AT})) AND i.phase <> 'terminated' ${ORDER}`,
         at.getTime(),
       ),
 
@@ -113,7 +122,8 @@ export function instanceReads(query: Query): InstanceReads {
       const [row] = await query.all<{ due: number | null }>(
         `SELECT min(due) AS due FROM (SELECT min(deadline) AS due FROM instances WHERE deadline IS NOT NULL
            UNION ALL SELECT min(next_try) FROM instances WHERE next_try IS NOT NULL
-           UNION ALL SELECT min(converge_at) FROM instances WHERE converge_at IS NOT NULL AND turning = 0)`,
+           UNION ALL SELECT min(i.converge_at) FROM instances i JOIN machines m ON m.id = i.machine
+             WHERE i.converge_at IS NOT NULL AND ${LOOKED_AT})`,
       )
       return row?.due == null ? undefined : new Date(row.due)
     },

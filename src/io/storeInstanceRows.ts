@@ -47,7 +47,7 @@ export type InstanceRow = {
   converge_at: number | null
   turning: number
   misses: number
-  step_tries: number
+  pass_steps: number
   role: PoolRole | null
   tags: string // JSON
 }
@@ -55,7 +55,7 @@ export type InstanceRow = {
 export const INSTANCE_COLUMNS = `i.id, i.reservation, i.machine, m.name AS system, m.group_name, i.name, i.user_name,
   i.profile, i.snapshot, i.phase, i.since, i.deadline, i.launched, i.attempts, i.percent, i.note, i.reason, i.disk,
   i.touched, i.installed_at, i.address, i.host_name, i.host_keys, i.wipe, i.power_off, i.tries, i.next_try,
-  i.converge_at, i.turning, i.misses, i.step_tries,
+  i.converge_at, i.turning, i.misses, i.pass_steps,
   CASE WHEN i.phase NOT IN ('converging', 'running') OR p.master IS NULL THEN NULL
     WHEN p.master = i.id THEN 'master' ELSE 'worker' END AS role,
   (SELECT json_group_object(key, value) FROM tags WHERE resource = i.id) AS tags`
@@ -86,7 +86,7 @@ export const toInstance = (row: InstanceRow): InstanceRecord => ({
   tries: row.tries,
   turning: row.turning === 1,
   misses: row.misses,
-  stepTries: row.step_tries,
+  passSteps: row.pass_steps,
   tags: JSON.parse(row.tags) as Tags,
   ...defined<InstanceRecord>({
     deadline: date(row.deadline),

@@ -64,7 +64,7 @@ const SAVED = {
   converge_at: i => i.convergeAt?.getTime() ?? null,
   turning: i => Number(i.turning),
   misses: i => i.misses,
-  step_tries: i => i.stepTries,
+  pass_steps: i => i.passSteps,
 } satisfies Record<string, (instance: InstanceRecord) => Value>
 
 const COLUMNS = Object.keys(SAVED)

@@ -9,6 +9,8 @@ export type NodeReads = {
   /** The last ones of an instance that are kept, oldest first. */
   nodeSteps(instance: InstanceId): Promise<NodeStep[]>
   lastNodeStep(instance: InstanceId): Promise<NodeStep | undefined>
+  /** The last so many that ended by themselves, newest first. */
+  stepsOfPass(instance: InstanceId, steps: number): Promise<EndedStep[]>
   /** Instances whose nodes are looked at now, or were when the daemon was killed. */
   turning(): Promise<InstanceId[]>
   /** What the nodes of a group publish, by instance. */
@@ -29,6 +31,9 @@ export type NodeWrites = {
   setNodeValues(instance: InstanceId, values: Readonly<Record<string, string>>): Promise<boolean>
   savePool(pool: Pool): Promise<void>
 }
+
+/** One that ended by itself, as far as a pass goes by it. */
+export type EndedStep = Pick<NodeStep, 'step' | 'state' | 'tries'>
 
 const STEPS_KEPT = 100
 
@@ -70,6 +75,14 @@ export function nodeReads(query: Query): NodeReads {
 
     lastNodeStep: async instance =>
       (await query.all<StepRow>(`${STEPS} DESC LIMIT 1`, instance)).map(toStep)[0],
+
+    stepsOfPass: (instance, steps) =>
+      query.all<EndedStep>(
+        `SELECT step, state, tries FROM node_steps WHERE instance = ? AND state IN ('done', 'failed')
+         ORDER BY id DESC LIMIT ?`,
+        instance,
+        steps,
+      ),
 
     turning: async () =>
       (await query.all<{ id: InstanceId }>('SELECT id FROM instances WHERE turning = 1')).map(({ id }) => id),

@@ -105,6 +105,7 @@ for (const [name, what, operands, options, want] of [
 for (const [name, what, operands, options, method, path, body] of [
   ['some', convergeInstances, { instances: ['a'] }, {}, 'POST', '/instances/converge', { instances: ['a'] }],
   ["a user's", convergeInstances, {}, { user: 'demo' }, 'POST', '/instances/converge', { user: 'demo' }],
+  ['all', convergeInstances, {}, {}, 'POST', '/instances/converge', {}],
   ['a pool', setPool, { pool: ['rack'] }, { 'min-nodes': 3 }, 'PATCH', '/pools/rack', { minNodes: 3 }],
   ['run', runInstances, {}, { 'min-nodes': 3 }, 'POST', '/instances', { user: 'kyo', minNodes: 3 }],
 ] as const)
@@ -144,7 +145,31 @@ for (const [name, what, operands, from, want] of [
     { exit: EXIT.notFound, stderr: /there is no pool x/ },
   ],
   ['no pools', describePools, {}, { 'GET /pools': [200, []] }, { exit: EXIT.ok, stdout: /no pools yet/ }],
-  ['nobody is named', convergeInstances, {}, {}, { exit: EXIT.usage, stderr: /name the instances/ }],
+  [
+    'nobody is up',
+    convergeInstances,
+    {},
+    { 'POST /instances/converge': [200, []] },
+    { exit: EXIT.notFound, stderr: /there is no node that can be looked at/ },
+  ],
+  [
+    'one is protected',
+    convergeInstances,
+    {},
+    { 'POST /instances/converge': [200, [master, { ...worker, skipped: 'its system elm is protected' }]] },
+    {
+      exit: EXIT.ok,
+      stdout: /^(?!.*web-2).*web-1/s,
+      stderr: /^web-2 .* is left alone: its system elm is protected\n$/,
+    },
+  ],
+  [
+    'all are protected',
+    convergeInstances,
+    {},
+    { 'POST /instances/converge': [200, [{ ...worker, skipped: 'its system elm is protected' }]] },
+    { exit: EXIT.notFound, stdout: '', stderr: /left alone.*\n.*no node that can be/ },
+  ],
 ] as const)
   t.test(name, async t => t.match(await runAgainst({ ...answers, ...from }, what, operands), want))
 

@@ -1,35 +1,20 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { refuse } from '../../src/core/refusal.js'
-import type { Role } from '../../src/core/role.js'
 import { SshError } from '../../src/io/ssh.js'
 import { fakeNode, role, step } from '../support/fakeNode.js'
 import { stateDir as makeStateDir } from '../support/stateDir.js'
 import { granted } from './example.js'
 import { daemonIn, LATER, MACS } from './life.js'
+import { daemonOf } from './nodesOf.js'
 
 /** The executor, with nodes that are maps of facts. */
 
-type Options = NonNullable<Parameters<typeof daemonIn>[1]>
-
 const STEPS = [step('one'), step('two')]
 
-async function daemon(t: Test, roles: readonly Role[], node = fakeNode(), options: Options = {}) {
-  const d = await daemonIn(t, {
-    ...options,
-    nodes: { roles: async () => roles, connect: node.connect, ...options.nodes },
-  })
-  d.rules.roles.push('base')
-  const told = async (kind: string) =>
-    (await d.inventory.events({ limit: 1_000 })).flatMap(event =>
-      event.kind === kind ? event.text.replace(/^i-\w+ \(/, '(') : [],
-    )
-  return { ...d, node, told }
-}
-
 t.test('one step after the other, by new facts each time, over one connection', async t => {
-  const d = await daemon(t, [role(STEPS)])
+  const d = await daemonOf(t, [role(STEPS)])
   const [id = ''] = await d.rise([MACS[0]])
-  t.match(await d.instances.find(id), { state: 'pending', stage: 'converging', deadline: /^2026/ })
+  t.match(await d.instances.find(id), { state: 'pending', stage: 'converging', deadline: undefined })
   await d.idle()
   t.same(d.node.told, ['facts', 'do one', 'facts', 'do two', 'facts', 'check'])
   t.same([d.node.connections, d.node.open], [1, 0])
@@ -60,7 +45,7 @@ t.test('a step that fails for ever', async t => {
   const node = fakeNode(told =>
     told === 'do two' && broken ? { code: 3, out: 'first\nno space\n' } : undefined,
   )
-  const d = await daemon(t, [role(STEPS)], node)
+  const d = await daemonOf(t, [role(STEPS)], node)
   const [id = ''] = await d.rise([MACS[0]])
   const tries = () => node.told.filter(told => told === 'do two').length
   await d.idle()
@@ -94,7 +79,7 @@ t.test('a step that fails for ever', async t => {
 })
 
 t.test('a step that changes nothing has failed', async t => {
-  const d = await daemon(
+  const d = await daemonOf(
     t,
     [role([step('one', { tries: 2 })])],
     fakeNode(told => (told === 'do one' ? {} : undefined)),
@@ -113,7 +98,7 @@ t.test('a step that changes nothing has failed', async t => {
 
 t.test('a check that fails is tried again, and fails the node', async t => {
   let passes = false
-  const d = await daemon(
+  const d = await daemonOf(
     t,
     [role([])],
     fakeNode(told => (told === 'check' && !passes ? { code: 1, out: 'no answer' } : undefined)),
@@ -139,7 +124,7 @@ t.test('a check that fails is tried again, and fails the node', async t => {
 t.test('a node that cannot be reached', async t => {
   const away = new SshError('unreachable', 'cannot reach it')
   let up = false
-  const d = await daemon(
+  const d = await daemonOf(
     t,
     [role(STEPS)],
     fakeNode(told => (told === 'connect' && !up ? away : undefined)),
@@ -178,7 +163,7 @@ t.test('a node that cannot be reached', async t => {
 
 t.test('a node that is not reached in time', async t => {
   const away = new SshError('unreachable', 'cannot reach it')
-  const d = await daemon(
+  const d = await daemonOf(
     t,
     [role(STEPS)],
     fakeNode(told => (told === 'connect' ? away : undefined)),
@@ -196,7 +181,7 @@ t.test('a node that is not reached in time', async t => {
 
 t.test('a node with another host key fails at once', async t => {
   const stranger = new SshError('stranger', '192.0.2.11 shows another SSH host key')
-  const d = await daemon(
+  const d = await daemonOf(
     t,
     [role(STEPS)],
     fakeNode(told => (told === 'connect' ? stranger : undefined)),
@@ -211,11 +196,12 @@ t.test('a node with another host key fails at once', async t => {
 t.test('roles that are broken, and facts that are not whole', async t => {
   for (const [name, nodes, out, want] of [
     ['a role', { roles: async () => refuse('conflict', 'base.yaml:3: no such field') }, '', /base.yaml:3/],
-    ['facts', {}, 'sh: not found', /did not say all/],
+    ['facts', {}, 'sh: not found', /did not say all about itself: no such \[secret\]$/],
   ] as const)
     t.test(name, async t => {
-      const node = fakeNode(told => (told === 'facts' && out ? { out } : undefined))
-      const d = await daemon(t, [role(STEPS)], node, { nodes })
+      const err = 'no such\u0007 $6$abcdefgh$ijklmnop\n'
+      const node = fakeNode(told => (told === 'facts' && out ? { out, err } : undefined))
+      const d = await daemonOf(t, [role(STEPS)], node, { nodes })
       const [id = ''] = await d.rise([MACS[0]])
       await d.idle()
       t.match(await d.instances.find(id), { stage: 'converging', note: want })
@@ -246,7 +232,7 @@ function slowNode(slow = 'do one') {
 t.test('killed in the middle of a step', async t => {
   const stateDir = makeStateDir(t)
   const { node, begins } = slowNode()
-  const first = await daemon(t, [role(STEPS)], node, { stateDir })
+  const first = await daemonOf(t, [role(STEPS)], node, { stateDir })
   const [id = ''] = await first.rise([MACS[0]])
   await first.reconciler.pass()
   await begins
@@ -254,7 +240,7 @@ t.test('killed in the middle of a step', async t => {
   await first.store.close() // as a kill would: nothing else is said
 
   node.facts.set('base.one', 'yes') // the node itself went on
-  const d = await daemon(t, [role(STEPS)], fakeNode(), { stateDir, seed: 'again', at: LATER })
+  const d = await daemonOf(t, [role(STEPS)], fakeNode(), { stateDir, seed: 'again', at: LATER })
   d.node.facts.set('base.one', 'yes')
   await d.idle()
   t.same(d.node.told, ['facts', 'do two', 'facts', 'check'])
@@ -276,7 +262,7 @@ t.test('what is in the middle when the daemon ends, or when the connection does,
       const dying = fakeNode(told =>
         told === 'do one' && lost ? new SshError('unreachable', 'gone') : undefined,
       )
-      const first = await daemon(t, [role([step('one', { tries: 1 })])], how === 'ends' ? node : dying, {
+      const first = await daemonOf(t, [role([step('one', { tries: 1 })])], how === 'ends' ? node : dying, {
         stateDir,
       })
       const [id = ''] = await first.rise([MACS[0]])
@@ -285,7 +271,7 @@ t.test('what is in the middle when the daemon ends, or when the connection does,
       else await first.reconciler.settled()
       lost = false
       await first.close()
-      const d = await daemon(t, [role([step('one', { tries: 1 })])], fakeNode(), {
+      const d = await daemonOf(t, [role([step('one', { tries: 1 })])], fakeNode(), {
         stateDir,
         seed: 'again',
         at: LATER,
@@ -303,7 +289,7 @@ t.test('what is in the middle when the daemon ends, or when the connection does,
 
 t.test('given back in the middle of a step', async t => {
   const { node, begins } = slowNode()
-  const d = await daemon(t, [role(STEPS)], node)
+  const d = await daemonOf(t, [role(STEPS)], node)
   const [id = ''] = await d.rise([MACS[0]])
   await d.reconciler.pass()
   await begins
@@ -319,7 +305,7 @@ t.test('given back in the middle of a step', async t => {
 
 t.test('asked for in the middle of a pass: it is looked at once more, over the same connection', async t => {
   const { node, begins, go } = slowNode('do two')
-  const d = await daemon(t, [role(STEPS)], node)
+  const d = await daemonOf(t, [role(STEPS)], node)
   const [id = ''] = await d.rise([MACS[0]])
   await d.reconciler.pass()
   await begins
@@ -336,7 +322,7 @@ t.test('one that hangs does not keep the others; at most so many at once', async
   const { node: hanging, begins, go } = slowNode()
   const others = fakeNode()
   let first: string | undefined
-  const d = await daemon(t, [role(STEPS)], others, {
+  const d = await daemonOf(t, [role(STEPS)], others, {
     nodes: {
       atOnce: 2,
       connect: (node, end) => {
@@ -369,7 +355,7 @@ t.test('what a step is given, and what is not kept of what it wrote', async t =>
     node.facts.set('base.one', 'yes')
     return { out: written }
   })
-  const d = await daemon(t, [role([step('one', { input: { kind: 'certificate', request: 'CSR' } })])], node)
+  const d = await daemonOf(t, [role([step('one', { input: { kind: 'certificate', request: 'CSR' } })])], node)
   const [id = ''] = await d.rise([MACS[0]])
   await d.idle()
   t.same(node.told[1], 'do one <certificate')
@@ -378,41 +364,8 @@ t.test('what a step is given, and what is not kept of what it wrote', async t =>
   await d.close()
 })
 
-t.test('drift is looked for as often as the owner says', async t => {
-  const d = await daemon(t, [role(STEPS)], fakeNode(), { nodes: { driftCheck: 3600 } })
-  const [id = ''] = await d.rise([MACS[0]])
-  await d.idle()
-  d.node.facts.delete('base.two')
-  d.node.told.length = 0
-  d.pass(3_590)
-  await d.idle()
-  t.same(d.node.told, [])
-  d.pass(20)
-  await d.idle()
-  t.same(d.node.told, ['facts', 'do two', 'facts', 'check'])
-  t.match(await d.instances.find(id), { state: 'running' })
-  await d.close()
-})
-
-t.test('a protected machine is left alone', async t => {
-  const d = await daemon(t, [role(STEPS)])
-  const [id = ''] = await d.rise([MACS[0]])
-  await d.idle()
-  const system = (await d.instances.find(id))?.system ?? ''
-  granted(await d.inventory.apply(system, 'protect'))
-  t.match(await d.instances.converge({ instances: [id] }), { refused: 'conflict', why: /protected/ })
-  await d.store.transaction(async tx => {
-    const instance = await tx.instance(id as never)
-    if (instance) await tx.saveInstance({ ...instance, convergeAt: LATER })
-  })
-  d.pass(120)
-  await d.idle()
-  t.equal(d.node.connections, 1)
-  await d.close()
-})
-
 t.test('what would be done', async t => {
-  const d = await daemon(t, [role(STEPS)])
+  const d = await daemonOf(t, [role(STEPS)])
   t.match(await d.converger.plan('nobody'), { refused: 'not-found' })
   const [id = ''] = await d.rise([MACS[0]])
   const events = (await d.inventory.events({ limit: 1_000 })).length
@@ -430,10 +383,35 @@ t.test('what would be done', async t => {
   await d.close()
 })
 
+t.test('who is converged', async t => {
+  const d = await daemonOf(t, [role(STEPS)])
+  t.same(await d.instances.converge({}), [], 'there is nobody yet')
+  const [a = '', b = '', c = ''] = await d.rise(MACS.slice(0, 3))
+  await d.idle()
+  await d.inventory.apply('node-000102', 'protect')
+  granted(await d.instances.terminate({ instances: [c] }))
+  const all = [
+    { id: a, skipped: undefined },
+    { id: b, skipped: 'its system node-000102 is protected' },
+  ]
+  t.match(granted(await d.instances.converge({})), all)
+  t.match(granted(await d.instances.converge({ user: 'demo' })), all)
+  t.same(await d.instances.converge({ user: 'nobody' }), [])
+  t.match(await d.instances.converge({ instances: [a, b] }), { refused: 'conflict', why: /protected/ })
+  const told = (await d.told('instance')).filter(text => /its owner has it looked at again/.test(text))
+  t.same(
+    told.map(text => text.slice(0, 13)),
+    ['(node-000101)', '(node-000101)'],
+    'all, or with one that is refused none',
+  )
+  await d.close()
+})
+
 t.test('who cannot be converged', async t => {
   const d = await daemonIn(t)
   const { id } = await d.reach('running')
   t.match(await d.instances.converge({ instances: [id] }), { refused: 'conflict', why: /has no roles/ })
+  t.same(await d.instances.converge({}), [])
   granted(await d.instances.terminate({ instances: [id] }))
   t.match(await d.instances.converge({ instances: [id] }), { refused: 'conflict', why: /shutting-down/ })
   t.same(await d.instances.converge({ user: 'demo' }), [])

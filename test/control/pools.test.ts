@@ -143,6 +143,33 @@ t.test('a master is kept, and another one elected when it goes', async t => {
   await d.close()
 })
 
+t.test('a master that fails on its way: another one is elected', async t => {
+  const d = await pool(t)
+  const connect = d.node(A).connect
+  d.node(A).connect = async (...given) => ({
+    ...(await connect(...given)),
+    run: async ({ script }) =>
+      script.includes('muster-facts-begin')
+        ? { code: 0, stdout: 'muster-facts-begin\nos.id=debian\nmuster-facts-end\n', stderr: '' }
+        : { code: 1, stdout: 'no space', stderr: '' },
+  })
+  const [a = ''] = await d.rise([A])
+  t.same(await d.roles(), { '01': 'master' })
+  await d.rise([B])
+  for (let n = 0; n < 3; n++) {
+    await d.idle()
+    d.pass(60)
+  }
+  t.match(await d.instances.find(a), { state: 'failed', reason: 'step base/hosts failed 3 times: no space' })
+  t.same(await d.roles(), { '02': 'master' })
+  t.match(
+    (await d.told()).at(-1),
+    /node-000102 is the master: the only node; the one before, node-000101, has failed$/,
+  )
+  t.equal(d.sees(B), '02=master')
+  await d.close()
+})
+
 t.test('a stronger or weaker node that comes later is a worker', async t => {
   const d = await pool(t)
   await d.rise([C])

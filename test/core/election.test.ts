@@ -77,7 +77,7 @@ for (const [name, given, min, members, hopes, want] of [
 
 for (const [name, gone, want] of [
   ['forgotten', undefined, 'the one before is gone'],
-  ['failed', { phase: 'failed', group: 'pool', name: 'web' }, 'the one before, web, is failed'],
+  ['failed', { phase: 'failed', group: 'pool', name: 'web' }, 'the one before, web, has failed'],
   ['moved', { phase: 'running', group: 'other', name: 'web' }, 'the one before, web, is in group other now'],
 ] as const)
   t.test(`fate: ${name}`, async t => t.equal(fateOf(gone, 'pool'), want))

@@ -32,7 +32,7 @@ const instance = (hostKeys: readonly string[]): InstanceRecord => ({
   ...{ group: 'pool', name: 'web-1', user: 'demo', profile: PROFILE.name, snapshot: PROFILE },
   ...{ phase: 'converging', since: at, launched: at, attempts: 1, disk: '/dev/sda', touched: true },
   ...{ wipe: 'none', powerOff: false, tries: 0, tags: {}, installedAt: at, hostName: 'web-1' },
-  ...{ address: '127.0.0.1', hostKeys, convergeAt: at, turning: false, misses: 0, stepTries: 0 },
+  ...{ address: '127.0.0.1', hostKeys, convergeAt: at, turning: false, misses: 0, passSteps: 0 },
 })
 
 async function startDaemon(): Promise<ChildProcess> {

@@ -32,7 +32,7 @@ const instance = (n: number, on: number, more: Partial<InstanceRecord> = {}): In
   ...{ group: 'default', name: `web-${n}`, user: 'demo', profile: PROFILE.name, snapshot: PROFILE },
   ...{ phase: 'reserved', since: AT, launched: AT, attempts: 0, disk: '/dev/sda', touched: false },
   ...{ wipe: 'none', powerOff: false, tries: 0, tags: {} },
-  ...{ turning: false, misses: 0, stepTries: 0 },
+  ...{ turning: false, misses: 0, passSteps: 0 },
   ...more,
 })
 

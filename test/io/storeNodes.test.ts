@@ -15,7 +15,7 @@ const instance: InstanceRecord = {
   ...{ id, reservation: 'r-1' as ReservationId, machine: machine.id, system: 'node-1', group: 'pool' },
   ...{ name: 'web', user: 'demo', profile: PROFILE.name, snapshot: PROFILE, phase: 'running', tags: {} },
   ...{ since: AT, launched: AT, attempts: 0, disk: '/dev/sda', touched: false, wipe: 'none' },
-  ...{ powerOff: false, tries: 0, turning: false, misses: 0, stepTries: 0 },
+  ...{ powerOff: false, tries: 0, turning: false, misses: 0, passSteps: 0 },
 }
 const begun = { instance: id, step: 'base/files', reason: 'differs', digest: 'd', started: AT, tries: 1 }
 
@@ -42,6 +42,8 @@ t.test('steps, from their beginning to their end', async t => {
     { ...ended, id: second, tries: 2, state: 'interrupted', output: '' },
   ])
   t.match(await store.lastNodeStep(id), { id: second })
+  t.same(await store.stepsOfPass(id, 9), [{ step: 'base/files', state: 'failed', tries: 1 }])
+  t.same(await store.stepsOfPass(id, 0), [])
   await store.transaction(async tx => {
     for (let n = 0; n < 120; n++) await tx.beginNodeStep(begun)
   })
@@ -78,12 +80,30 @@ t.test('pools, and the roles that follow from them', async t => {
 })
 
 t.test('when a node is due', async t => {
-  await store.transaction(tx => tx.saveInstance({ ...instance, convergeAt: AT, misses: 2, stepTries: 1 }))
-  t.match(await store.instance(id), { convergeAt: AT, misses: 2, stepTries: 1 })
+  await store.transaction(tx => tx.saveInstance({ ...instance, convergeAt: AT, misses: 2, passSteps: 1 }))
+  t.match(await store.instance(id), { convergeAt: AT, misses: 2, passSteps: 1 })
   t.match(await store.dueInstances(AT), [{ id }])
   t.same(await store.nextDue(), AT)
+  await store.transaction(tx => tx.save({ ...machine, state: 'protected' }))
+  t.same(await store.dueInstances(AT), [], 'not while its machine is protected')
+  t.equal(await store.nextDue(), undefined)
+  await store.transaction(tx => tx.save(machine))
   await store.transaction(tx => tx.saveInstance({ ...instance, convergeAt: AT, turning: true }))
   t.same(await store.dueInstances(AT), [], 'not while it is worked on')
   t.equal(await store.nextDue(), undefined)
   t.same(await store.turning(), [id])
+
+  // nodes that nobody looks at in time: here, as it is the same instance
+  const LATER = new Date(AT.getTime() + 1)
+  for (const [name, node, want] of [
+    ['none is set', {}, [{ id }]],
+    ['later', { convergeAt: LATER }, [{ id }]],
+    ['in time', { convergeAt: AT }, []],
+    ['it is worked on', { turning: true }, []],
+    ['it is no node any more', { phase: 'failed' }, []],
+  ] as const) {
+    await store.transaction(tx => tx.saveInstance({ ...instance, ...node }))
+    t.match(await store.nodesNotLookedAtBy(AT), want, name)
+    t.equal((await store.nodesNotLookedAtBy(AT)).length, want.length, name)
+  }
 })

@@ -30,7 +30,7 @@ export const role = (steps: readonly Step[], more: Partial<Role> = {}): Role => 
   ...more,
 })
 
-type Answer = { code?: number; out?: string } | Error
+type Answer = { code?: number; out?: string; err?: string } | Error
 
 /** One node, which does what it is told unless `answers` has something else for the script. `told` is what was run. */
 export function fakeNode(
@@ -56,11 +56,11 @@ export function fakeNode(
     node.told.push(told)
     const answer = await answers(told, node)
     if (answer instanceof Error) throw answer
-    const { code = 0, out = '' } = answer ?? {}
-    if (told === 'facts') return { code, stdout: out || factsOf(node.facts), stderr: '' }
+    const { code = 0, out = '', err = '' } = answer ?? {}
+    if (told === 'facts') return { code, stdout: out || factsOf(node.facts), stderr: err }
     const done = /^do (\S+)/.exec(told)?.[1]
     if (done && code === 0 && !answer) node.facts.set(`base.${done}`, 'yes')
-    return { code, stdout: out, stderr: '' }
+    return { code, stdout: out, stderr: err }
   }
   return node
 }

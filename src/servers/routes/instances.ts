@@ -47,6 +47,7 @@ const chosen = { instances: names.exactOptional(), user: name.exactOptional() }
 const isNamed = (call: { instances?: unknown; user?: unknown }) =>
   call.instances !== undefined || call.user !== undefined
 const chosenSchema = z.strictObject(chosen).refine(isNamed, `${NAMED} instances or user`)
+const convergeSchema = z.strictObject(chosen) // nothing is lost by it: all may be meant
 const terminateSchema = z
   .strictObject({ ...chosen, wipe: z.enum(WIPES).exactOptional(), powerOff: z.boolean().exactOptional() })
   .refine(isNamed, `${NAMED} instances or user`)
@@ -129,7 +130,7 @@ export function instanceRoutes({ instances, plan }: InstanceRoutes): Router {
     )
     .post(
       '/instances/converge',
-      act(chosenSchema, call => instances.converge(call)),
+      act(convergeSchema, call => instances.converge(call)),
     )
     .get('/instances/:instance', json(describe))
     .get('/instances/:instance/console', json(console))
