@@ -67,7 +67,7 @@ export async function stepsOf({ daemon }: Lab, { id }: Pick<InstanceView, 'id'>)
 
 /** As the account that runs the containers; the owner may become anybody. */
 export const inPool = ({ owner }: Lab, node: InstanceView, command: string): Promise<string> => {
-  const login = `cd /; export XDG_RUNTIME_DIR=/run/user/$(id -u); ${command}`
+  const login = `cd; export XDG_RUNTIME_DIR=/run/user/$(id -u); ${command}`
   const quoted = `'${login.replaceAll("'", "'\\''")}'`
   return owner.ssh(OWNER_USER, node, `sudo -n -u ${POOL_USER} -H sh -c ${quoted}`)
 }
