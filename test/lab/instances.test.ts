@@ -6,6 +6,7 @@ import {
   instanceOn,
   PROFILE,
   placeOf,
+  SEALED,
   startForInstalls,
   userData,
   watchInstances,
@@ -28,13 +29,9 @@ echo by the script >/var/local/told
 
 /** The owner's profiles of the second run: Debian 13 on the layouts with LVM, started both ways. They share one image. */
 const OWN = {
-  sealed: `extends: debian-13-image
-packages: []
-boot: reboot
-partitioning: { layout: encryption-ready, swap: 256M }
-`,
+  sealed: `${SEALED}boot: reboot\n`,
   volumes: `extends: debian-13-image
-packages: [cryptsetup-initramfs]
+packages: [cryptsetup-initramfs, podman, crun, netavark, aardvark-dns, passt, catatonit, uidmap, dbus-user-session, unattended-upgrades]
 boot: kexec
 partitioning: { layout: lvm, swap: 256M }
 `,

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import type { Event } from '../../src/core/events.js'
 import type { InstanceView } from '../../src/core/instanceView.js'
 import { ansible, inPool, joinRules, OWNER_USER, poolNamed, ROLES, stepsOf, verifies } from './lib/cloud.js'
-import { DISK, instanceOn, PROFILE, startForInstalls } from './lib/instances.js'
+import { DISK, instanceOn, PROFILE, SEALED, startForInstalls } from './lib/instances.js'
 import { withLab } from './lib/lab.js'
 import type { LabMachine } from './lib/machine.js'
 import { runIn, until } from './lib/process.js'
@@ -15,8 +15,8 @@ const RULES = [
   { name: 'everything', match: ['cores>=1'], profile: PROFILE, ...JOIN },
 ]
 
-/** Debian 13, for its Podman has Quadlet. On the image of the instances' lab, which has none: the role installs it. */
-const OWN = { trixie: 'extends: debian-13-image\npackages: [lvm2, cryptsetup-initramfs]\n' }
+/** The Podman of Debian 13 has Quadlet. */
+const OWN = { trixie: SEALED }
 
 const ANSWER = 'localhost/muster/answer'
 const PATIENTLY = ['--retry', '10', '--retry-all-errors']

@@ -7,6 +7,11 @@ import type { LabMachine } from './machine.js'
 /** What the tests install: of the shipped profiles the one that is there soonest. */
 export const PROFILE = 'debian-12-image'
 
+/** Debian 13, for the owner's profiles: two tests share its image. */
+export const SEALED = `extends: debian-13-image
+partitioning: { layout: encryption-ready, swap: 256M }
+`
+
 /** The rule for the disk asks for 8 GB. */
 export const DISK = { size: 10 * GIB }
 
