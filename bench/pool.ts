@@ -1,18 +1,10 @@
-import { inGroup, joinRules, ROLES, stepsOf } from '../test/lab/lib/cloud.js'
+import { inGroup, joinRules, ROLES, ROOM, stepsOf } from '../test/lab/lib/cloud.js'
 import type { Usage } from '../test/lab/lib/daemon.js'
-import {
-  DISK,
-  instanceOn,
-  PROFILE,
-  type Sight,
-  startForInstalls,
-  watchInstances,
-} from '../test/lab/lib/instances.js'
+import { instanceOn, type Sight, startForInstalls, watchInstances } from '../test/lab/lib/instances.js'
 import { type Lab, type MachineOptions, withLab } from '../test/lab/lib/lab.js'
 import type { LabMachine } from '../test/lab/lib/machine.js'
 import type { Row } from './rows.js'
 
-const POOL = 'room'
 const NODE_MS = 2_400_000
 const PASS_MS = 300_000
 const SAMPLE_MS = 1_000
@@ -25,35 +17,29 @@ const STAGES = [
   ['then to the last node running', 'running'],
 ] as const
 
-const THREE: readonly MachineOptions[] = [
-  { firmware: 'bios-ipxe-rom', cores: 1, disks: [DISK] },
-  { firmware: 'uefi-edk2', cores: 2, disks: [DISK] },
-  { firmware: 'bios-ipxe-rom', cores: 4, disks: [DISK] },
-]
+const { small, middle, big } = ROOM.machines
 
 /**
  * From power-on to nodes with every shipped role, in seconds, with a join rule and nothing typed: one machine alone, then
  * three at once that elect a master. Beside it what the daemon takes while it works on them over SSH.
  */
 export async function run(): Promise<Row[]> {
-  const [, two] = THREE
-  return [...(await pool('one node', two ? [two] : [])), ...(await pool('three nodes', THREE))]
+  return [...(await pool('one node', [middle])), ...(await pool('three nodes', [small, middle, big]))]
 }
 
 async function pool(name: string, machines: readonly MachineOptions[]): Promise<Row[]> {
   const rows: Row[] = []
   await withLab(`bench-pool-${machines.length}`, async lab => {
-    const rule = { name: 'all', match: ['cores>=1'], group: POOL, profile: PROFILE }
-    const rules = await joinRules(lab, [{ ...rule, 'min-nodes': machines.length }])
-    await startForInstalls(lab, [...ROLES, ...rules])
+    const rules = ROOM.rules.map(rule => ({ ...rule, 'min-nodes': machines.length }))
+    await startForInstalls(lab, [...ROLES, ...(await joinRules(lab, rules))], ROOM.profiles)
     const all: LabMachine[] = []
     for (const options of machines) all.push(await lab.addMachine(options))
     const watch = watchInstances(lab)
     const begun = Date.now()
     await Promise.all(all.map(machine => machine.powerOn()))
-    await inGroup(lab, POOL, all.length, NODE_MS, ({ stage }) => stage === 'converging')
+    await inGroup(lab, ROOM.pool, all.length, NODE_MS, ({ stage }) => stage === 'converging')
     const usage = sampled(lab)
-    await inGroup(lab, POOL, all.length, NODE_MS, ({ state }) => state === 'running')
+    await inGroup(lab, ROOM.pool, all.length, NODE_MS, ({ state }) => state === 'running')
     const took = await usage.stop()
     await watch.stop()
     const nodes = await Promise.all(all.map(machine => instanceOn(lab, machine)))
@@ -61,14 +47,7 @@ async function pool(name: string, machines: readonly MachineOptions[]): Promise<
     rows.push(...stageRows(name, begun, sights), ...sights.map((of, n) => sshRow(name, of, machines[n])))
     const steps = await Promise.all(nodes.map(node => stepsOf(lab, node)))
     rows.push({ name: `${name}: steps on a node`, ours: mean(steps.map(({ length }) => length)), unit: '' })
-    rows.push(
-      ...usageRows(name, took),
-      await secondPass(
-        lab,
-        name,
-        nodes.map(({ id }) => id),
-      ),
-    )
+    rows.push(...usageRows(name, took), await secondPass(lab, name, nodes))
   })
   return rows
 }
@@ -117,8 +96,8 @@ const usageRows = (name: string, { seconds, cpu, most }: Sampled): Row[] => [
   { name: `${name}: of one core the daemon takes in the SSH stage`, ours: (100 * cpu) / seconds, unit: '%' },
 ]
 
-async function secondPass({ daemon }: Lab, name: string, ids: readonly string[]): Promise<Row> {
+async function secondPass({ daemon }: Lab, name: string, nodes: readonly { id: string }[]): Promise<Row> {
   const begun = Date.now()
-  await daemon.musterWithin(PASS_MS, 'converge', ...ids, '--wait')
+  await daemon.musterWithin(PASS_MS, 'converge', ...nodes.map(({ id }) => id), '--wait')
   return { name: `${name}: a second pass over all`, ours: (Date.now() - begun) / 1000, unit: 's' }
 }

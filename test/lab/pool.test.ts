@@ -1,22 +1,22 @@
 import t, { type Test } from 'tap'
 import type { Event } from '../../src/core/events.js'
 import type { InstanceView } from '../../src/core/instanceView.js'
-import { ansible, inPool, joinRules, OWNER_USER, poolNamed, ROLES, stepsOf, verifies } from './lib/cloud.js'
-import { DISK, instanceOn, PROFILE, SEALED, startForInstalls } from './lib/instances.js'
+import {
+  ansible,
+  inPool,
+  joinRules,
+  OWNER_USER,
+  poolNamed,
+  ROLES,
+  ROOM,
+  stepsOf,
+  verifies,
+} from './lib/cloud.js'
+import { instanceOn, startForInstalls } from './lib/instances.js'
 import { withLab } from './lib/lab.js'
 import type { LabMachine } from './lib/machine.js'
 import { runIn, until } from './lib/process.js'
 import { BOUND, inScout } from './lib/steps.js'
-
-const POOL = 'room'
-const JOIN = { group: POOL, 'min-nodes': 3 }
-const RULES = [
-  { name: 'big', match: ['cores>=4'], profile: 'trixie', ...JOIN },
-  { name: 'everything', match: ['cores>=1'], profile: PROFILE, ...JOIN },
-]
-
-/** The Podman of Debian 13 has Quadlet. */
-const OWN = { trixie: SEALED }
 
 const ANSWER = 'localhost/muster/answer'
 const PATIENTLY = ['--retry', '10', '--retry-all-errors']
@@ -28,10 +28,10 @@ const TURN_MS = 600_000
 t.test('three machines are switched on, and are a cloud', async t => {
   await withLab('pool', async lab => {
     const { daemon, lan } = lab
-    await startForInstalls(lab, [...ROLES, ...(await joinRules(lab, RULES))], OWN)
-    const big = await lab.addMachine({ firmware: 'bios-ipxe-rom', cores: 4, disks: [DISK] })
-    const small = await lab.addMachine({ firmware: 'bios-ipxe-rom', cores: 1, disks: [DISK] })
-    const middle = await lab.addMachine({ firmware: 'uefi-edk2', cores: 2, disks: [DISK] })
+    await startForInstalls(lab, [...ROLES, ...(await joinRules(lab, ROOM.rules))], ROOM.profiles)
+    const big = await lab.addMachine(ROOM.machines.big)
+    const small = await lab.addMachine(ROOM.machines.small)
+    const middle = await lab.addMachine(ROOM.machines.middle)
     const all = [small, middle, big]
     for (const machine of all) await machine.powerOn()
 
@@ -49,7 +49,7 @@ t.test('three machines are switched on, and are a cloud', async t => {
     const [master, ...workers] = nodes as [InstanceView, InstanceView, InstanceView]
 
     await t.test('the one with the fewest cores is the master', async t => {
-      t.equal((await poolNamed(lab, POOL)).master, master.id)
+      t.equal((await poolNamed(lab, ROOM.pool)).master, master.id)
       const told = await toldOf('pool')
       t.ok(
         told.some(text => /waiting for nodes \([12]\/3\)/.test(text)),
@@ -79,7 +79,7 @@ t.test('three machines are switched on, and are a cloud', async t => {
       const ask = `curl -sS ${PATIENTLY.join(' ')} --retry-delay 3 http://127.0.0.1:8069/`
       for (const node of both) t.equal((await lab.owner.ssh(OWNER_USER, node, ask)).trim(), node.name)
       t.same(await Promise.all(both.map(node => stepsOf(lab, node))), done, 'without anybody')
-      t.equal((await poolNamed(lab, POOL)).master, master.id, 'the master is still the master')
+      t.equal((await poolNamed(lab, ROOM.pool)).master, master.id, 'the master is still the master')
     })
 
     await t.test('certificates are by the CA', async t => {
@@ -115,7 +115,7 @@ t.test('three machines are switched on, and are a cloud', async t => {
       await inScout(lab, small, from)
       const [heir, left] = workers as [InstanceView, InstanceView]
       await until('another master', TURN_MS, async () =>
-        (await poolNamed(lab, POOL)).master === heir.id ? true : undefined,
+        (await poolNamed(lab, ROOM.pool)).master === heir.id ? true : undefined,
       )
       await containers(t, 'the new master', heir, [left])
       await daemon.waitFor(small.mac, 'stays free', BOUND.order, ({ free }) => free)

@@ -4,7 +4,8 @@ import type { InstanceView } from '../../../src/core/instanceView.js'
 import type { StepView } from '../../../src/core/nodeStep.js'
 import { CHECK } from '../../../src/core/nodeStep.js'
 import type { PoolView } from '../../../src/core/pool.js'
-import type { Lab } from './lab.js'
+import { DISK, PROFILE, SEALED } from './instances.js'
+import type { Lab, MachineOptions } from './lab.js'
 import { run, runIn, until } from './process.js'
 
 /** The account that runs containers, and the owner's. */
@@ -26,6 +27,27 @@ export async function ownRoles(lab: Lab, own: Readonly<Record<string, string>>):
     await writeFile(join(folder, name, 'role.yaml'), yaml)
   }
   return ['--roles-dir', folder]
+}
+
+const POOL = 'room'
+const JOIN = { group: POOL, 'min-nodes': 3 }
+
+/**
+ * Three machines that become a pool by themselves, on both kinds of firmware: the smallest and the middle one with
+ * Debian 12, the big one with Debian 13, whose Podman has Quadlet.
+ */
+export const ROOM = {
+  pool: POOL,
+  machines: {
+    big: { firmware: 'bios-ipxe-rom', cores: 4, disks: [DISK] },
+    small: { firmware: 'bios-ipxe-rom', cores: 1, disks: [DISK] },
+    middle: { firmware: 'uefi-edk2', cores: 2, disks: [DISK] },
+  } satisfies Record<string, MachineOptions>,
+  rules: [
+    { name: 'big', match: ['cores>=4'], profile: 'trixie', ...JOIN },
+    { name: 'everything', match: ['cores>=1'], profile: PROFILE, ...JOIN },
+  ],
+  profiles: { trixie: SEALED },
 }
 
 /** A file of join rules, and the flag that names it. YAML is a superset of JSON. */
