@@ -114,7 +114,8 @@ t.test('the way to a node, disturbed', async t => {
       t.match(await rowsOf('slow/second'), [{ state: 'interrupted' }, { state: 'done' }])
       t.equal(await asRoot(node.id, 'owner', 'cat /var/local/first.begun'), 'begun')
       const others = (await stepsOf(lab, node)).filter(({ step }) => !step.startsWith('slow/'))
-      t.equal(new Set(others.map(({ step }) => step)).size, others.length, 'no other step was run twice')
+      const due = others.map(({ step, reason }) => `${step}: ${reason}`)
+      t.same([...new Set(due)], due, 'no other step was run twice')
       t.ok(others.every(({ state }) => state === 'done'))
     })
 
