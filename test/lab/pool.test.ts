@@ -61,7 +61,8 @@ t.test('three machines are switched on, and are a cloud', async t => {
     await containers(t, 'the master', master, workers)
 
     await t.test('the container of the check starts at each boot', async t => {
-      const both = [master, workers[1]] as [InstanceView, InstanceView] // BIOS boots sooner
+      const both = [master, workers[1]] as [InstanceView, InstanceView]
+      const again = [workers[1]] as [InstanceView] // one is enough, and BIOS boots sooner
       const units =
         '.config/containers/systemd/muster-answer.container .config/systemd/user/muster-answer.service'
       const podman = (node: InstanceView) => inPool(lab, node, `podman --version; ls ${units}; true`)
@@ -69,17 +70,16 @@ t.test('three machines are switched on, and are a cloud', async t => {
       t.match(told, [/ 4\.3\..*\.service\n$/s, / 5\..*\.container\n$/s], 'by Quadlet where Podman has it')
       const bootId = (node: InstanceView) =>
         lab.owner.ssh(OWNER_USER, node, 'cat /proc/sys/kernel/random/boot_id').catch(() => '')
-      const before = await Promise.all(both.map(bootId))
-      const done = await Promise.all(both.map(node => stepsOf(lab, node)))
-      await daemon.muster('reboot-instances', ...both.map(({ id }) => id))
-      await until('both have rebooted', BOUND.disk, async () => {
-        const after = await Promise.all(both.map(bootId))
+      const before = await Promise.all(again.map(bootId))
+      const done = await Promise.all(again.map(node => stepsOf(lab, node)))
+      await daemon.muster('reboot-instances', ...again.map(({ id }) => id))
+      await until('it has rebooted', BOUND.disk, async () => {
+        const after = await Promise.all(again.map(bootId))
         return after.every((id, n) => id && id !== before[n]) ? true : undefined
       })
       const ask = `curl -sS ${PATIENTLY.join(' ')} --retry-delay 3 http://127.0.0.1:8069/`
-      for (const node of both) t.equal((await lab.owner.ssh(OWNER_USER, node, ask)).trim(), node.name)
-      t.same(await Promise.all(both.map(node => stepsOf(lab, node))), done, 'without anybody')
-      t.equal((await poolNamed(lab, ROOM.pool)).master, master.id, 'the master is still the master')
+      for (const node of again) t.equal((await lab.owner.ssh(OWNER_USER, node, ask)).trim(), node.name)
+      t.same(await Promise.all(again.map(node => stepsOf(lab, node))), done, 'without anybody')
     })
 
     await t.test('certificates are by the CA', async t => {
