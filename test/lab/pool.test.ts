@@ -21,6 +21,12 @@ import { BOUND, inScout } from './lib/steps.js'
 const ANSWER = 'localhost/muster/answer'
 const PATIENTLY = ['--retry', '10', '--retry-all-errors']
 
+/** What a master's files say of its workers. Each by name: while they are written anew, others lie beside them. */
+const TOLD = [
+  '.ssh/known_hosts',
+  ...['hosts', 'nodes.json', 'inventory.ini'].map(of => `/etc/muster/pool/${of}`),
+].join(' ')
+
 /** Three emulated machines at once on two cores. */
 const POOL_MS = 2_400_000
 const TURN_MS = 600_000
@@ -125,8 +131,7 @@ t.test('three machines are switched on, and are a cloud', async t => {
 
     await t.test('a worker goes, and nothing of it is left on the master', async t => {
       const [heir, left] = workers as [InstanceView, InstanceView]
-      const known = () =>
-        inPool(lab, heir, 'podman system connection list; cat .ssh/known_hosts /etc/muster/pool/*')
+      const known = () => inPool(lab, heir, `podman system connection list; cat ${TOLD}`)
       t.match(await known(), new RegExp(`${left.name}[\\s\\S]*${left.address}`))
       await daemon.muster('terminate-instances', '-i', left.id)
       const told = await until('it is forgotten', TURN_MS, async () => {
