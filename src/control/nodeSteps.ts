@@ -6,7 +6,7 @@ import { pauseAfter } from '../core/pauses.js'
 import type { Step } from '../core/role.js'
 import type { EndedStep } from '../io/storeNodes.js'
 import type { Act } from './act.js'
-import { nodeOfTurn, type PassRules, passEnds } from './passEnds.js'
+import { nodeOfTurn, type PassRules, passEnds, secondsFrom } from './passEnds.js'
 
 /** What is kept of the steps of a node: each is a row from its beginning on, an event and a part of the log. */
 
@@ -113,7 +113,7 @@ async function stepFailed(
   await tellStep(act, instance, step, 'failed', tried)
   if (tries >= step.tries)
     return passEnds.failed(act, by, instance, `step ${step.id} failed ${times(tries)}: ${why}`)
-  const convergeAt = new Date(act.at.getTime() + pauseAfter(tries))
+  const convergeAt = secondsFrom(act.at, pauseAfter(tries))
   await act.tx.saveInstance({ ...instance, note: tried, convergeAt })
 }
 

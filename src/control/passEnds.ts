@@ -40,7 +40,7 @@ export const passEnds = {
   async missed(act: Act, instance: InstanceRecord, why: string): Promise<void> {
     const misses = instance.misses + 1
     const lasting = instance.phase === 'running' && misses >= MISSES
-    const convergeAt = secondsFrom(act.at, lasting ? UNREACHED_S : pauseAfter(misses) / 1000)
+    const convergeAt = secondsFrom(act.at, lasting ? UNREACHED_S : pauseAfter(misses))
     const missed = { ...instance, misses, convergeAt, note: why }
     if (lasting) return impaired(act, missed, why)
     await act.tx.saveInstance(missed)

@@ -1,5 +1,5 @@
-/** Milliseconds until the next try, after so many: 2 s, 4 s, … 60 s. */
-export const pauseAfter = (tries: number): number => Math.min(2 ** Math.min(tries, 6), 60) * 1000
+/** Seconds until the next try, after so many: 2 s, 4 s, … 60 s. */
+export const pauseAfter = (tries: number): number => Math.min(2 ** Math.min(tries, 6), 60)
 
 /**
  * Seconds until a node that runs is looked at again at the latest: its certificate is renewed when 30 days are left, and a
