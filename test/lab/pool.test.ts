@@ -79,7 +79,7 @@ t.test('three machines are switched on, and are a cloud', async t => {
       const before = await Promise.all(again.map(bootId))
       const done = await Promise.all(again.map(node => stepsOf(lab, node)))
       await daemon.muster('reboot-instances', ...again.map(({ id }) => id))
-      await until('it has rebooted', BOUND.disk, async () => {
+      await until('it has rebooted', TURN_MS, async () => {
         const after = await Promise.all(again.map(bootId))
         return after.every((id, n) => id && id !== before[n]) ? true : undefined
       })
