@@ -1,11 +1,12 @@
 import { command, EXIT } from '../commands/command.js'
 import { loadLocalConfig, SETTINGS } from '../config.js'
 import type { Installer, Profile } from '../core/profile.js'
+import { didYouMean } from '../core/suggest.js'
 import { fetchDebianInstaller } from '../io/debianInstaller.js'
 import { type Built, buildImage } from '../io/imageBuild.js'
 import { type Medium, openMedia } from '../io/media.js'
 import type { Progress } from '../io/mmdebstrap.js'
-import { openProfiles } from '../io/profiles.js'
+import { openProfiles, type Profiles } from '../io/profiles.js'
 import { fetchRockyInstaller } from '../io/rockyInstaller.js'
 import { explain, megabytes, progressBars } from './progress.js'
 
@@ -30,6 +31,12 @@ const dirs = {
   'state-dir': { type: 'string', requiresArg: true, describe: SETTINGS['state-dir'].means },
 } as const
 
+/** The daemon may be away, so nothing that asks it is named. */
+async function noProfile(profiles: Profiles, name: string): Promise<string> {
+  const names = (await profiles.list()).map(({ name }) => name)
+  return `there is no profile ${name}${didYouMean(name, names)}: profiles check lists them`
+}
+
 export const imagesBuild = command({
   name: 'images build',
   summary: "Build the image that a profile is installed from, or fetch its distribution's installer.",
@@ -52,9 +59,10 @@ export const imagesBuild = command({
     }
     const { stateDir, profilesDir, mirrors } = found
     const [name = ''] = args.operands.profile ?? []
-    const file = await openProfiles({ folder: profilesDir }).find(name)
+    const profiles = openProfiles({ folder: profilesDir })
+    const file = await profiles.find(name)
     if (!file?.profile) {
-      for (const why of file?.problems ?? [`there is no profile ${name}`]) err(`muster: ${why}`)
+      for (const why of file?.problems ?? [await noProfile(profiles, name)]) err(`muster: ${why}`)
       return EXIT.notFound
     }
     const { profile } = file
